@@ -1,0 +1,220 @@
+"""How good is it? Compares predicted documents with annotated ones; plain counts, so that every figure can be checked by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clashnlp.errors import DataError
+from clashnlp.schema import Schema
+from clashnlp.tokens import sentence_of
+from clashnlp.types import Document, Span
+
+SpanKey = tuple[int, int, str]
+RelationKey = tuple[SpanKey, SpanKey, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Precision, recall and their harmonic mean from counts; `right` may be fractional where partial matches count half."""
+
+    right: float
+    predicted: int
+    gold: int
+
+    @property
+    def precision(self) -> float:
+        """The share of what was predicted that is right; 0 where nothing was predicted."""
+        return self.right / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The share of what was annotated that was found; 0 where nothing was annotated."""
+        return self.right / self.gold if self.gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        """2PR / (P + R), which is 2 right / (predicted + gold)."""
+        return 2 * self.right / (self.predicted + self.gold) if self.predicted + self.gold else 0.0
+
+    def to_dict(self) -> dict[str, float]:
+        """The figures as JSON values."""
+        rates = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        counts = {"right": self.right, "predicted": self.predicted, "gold": self.gold}
+        return {**{name: round(value, 4) for name, value in rates.items()}, **counts}
+
+
+def span_key(span: Span) -> SpanKey:
+    """What must agree for a span to be right."""
+    return (span.start, span.end, span.label)
+
+
+def relation_keys(document: Document, schema: Schema) -> set[RelationKey]:
+    """What must agree for a relation to be right: both spans and the label. The head of a symmetric relation is the earlier span."""
+    symmetric = {relation.label for relation in schema.relations if relation.symmetric}
+    keys = set()
+    for relation in document.relations:
+        ends = [span_key(relation.head), span_key(relation.tail)]
+        if relation.label in symmetric:
+            ends.sort()
+        keys.add((ends[0], ends[1], relation.label))
+    return keys
+
+
+def strict_score(gold: Iterable[set[Any]], predicted: Iterable[set[Any]]) -> Score:
+    """The score over documents of sets of keys, where only equal keys match."""
+    right = total_predicted = total_gold = 0
+    for want, have in zip(gold, predicted, strict=True):
+        right += len(want & have)
+        total_predicted += len(have)
+        total_gold += len(want)
+    return Score(right, total_predicted, total_gold)
+
+
+def partial_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]]) -> Score:
+    """The score where a span that overlaps one of its label counts half (MUC-5's partial credit, Chinchor and Sundheim 1993); each once."""
+    right, total_predicted, total_gold = 0.0, 0, 0
+    for want, have in zip(gold, predicted, strict=True):
+        right += len(want & have)
+        total_predicted += len(have)
+        total_gold += len(want)
+        left = sorted(want - have)
+        for start, end, label in sorted(have - want):
+            match = next((key for key in left if key[2] == label and key[0] < end and start < key[1]), None)
+            if match is not None:
+                left.remove(match)
+                right += 0.5
+    return Score(right, total_predicted, total_gold)
+
+
+def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema) -> dict[str, Any]:
+    """Metrics of predictions, as JSON values: spans (strict and partial), attributes, relations, false relations, by label and language.
+
+    Relations are scored on predicted spans: both ends must be right as well. A document that was annotated for some labels only is scored
+    on those. See `false_relations` for what is counted there.
+
+    Raises:
+        DataError: a prediction is for another text than its gold document.
+    """
+    for want, have in zip(gold, predicted, strict=True):
+        if want.text != have.text:
+            raise DataError(f"the prediction for document {want.id!r} is for another text")
+    known = [set(schema.labels if document.labels is None else document.labels) for document in gold]
+    gold_spans = [{span_key(span) for span in document.spans} for document in gold]
+    spans = [{span_key(span) for span in document.spans if span.label in labels} for document, labels in zip(predicted, known, strict=True)]
+    gold_relations = [relation_keys(document, schema) for document in gold]
+    relations = [
+        {key for key in relation_keys(document, schema) if {key[0][2], key[1][2]} <= labels}
+        for document, labels in zip(predicted, known, strict=True)
+    ]
+    langs = [document.lang or "unknown" for document in gold]
+    relation_labels = [relation.label for relation in schema.relations]
+    result: dict[str, Any] = {"documents": len(gold)}
+    result["spans"] = _breakdown(strict_score, gold_spans, spans, langs, schema.labels)
+    result["spans_partial"] = _breakdown(partial_score, gold_spans, spans, langs, schema.labels)
+    result["relations"] = _breakdown(strict_score, gold_relations, relations, langs, relation_labels)
+    result["attributes"] = {attribute.name: _accuracy(gold, predicted, attribute.name, langs) for attribute in schema.attributes}
+    result["false_relations"] = false_relations(gold, predicted, schema)
+    return result
+
+
+def false_relations(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema) -> dict[str, float]:
+    """Of the pairs that are named together but unrelated, the share that the model relates.
+
+    A pair counts where two annotated spans stand in one sentence, the model found both, the schema allows a relation between their labels,
+    and the annotators saw none.
+    """
+    allowed = {frozenset(pair) for relation in schema.relations for pair in relation.signatures}
+    pairs = related = 0
+    for want, have in zip(gold, predicted, strict=True):
+        linked = {frozenset(key[:2]) for key in relation_keys(want, schema)}
+        claimed = {frozenset(key[:2]) for key in relation_keys(have, schema)}
+        found = {span_key(span) for span in have.spans}
+        both = [span_key(span) for span in want.spans if span_key(span) in found]
+        sentence = dict(zip(both, sentence_of(want.text, [key[0] for key in both]).tolist(), strict=True))
+        for at, one in enumerate(both):
+            for other in both[at + 1 :]:
+                pair = frozenset((one, other))
+                if sentence[one] == sentence[other] and frozenset((one[2], other[2])) in allowed and pair not in linked:
+                    pairs += 1
+                    related += pair in claimed
+    return {"pairs": pairs, "related": related, "rate": round(related / pairs, 4) if pairs else 0.0}
+
+
+def _breakdown(
+    score: Callable[[list[set[Any]], list[set[Any]]], Score],
+    gold: list[set[Any]],
+    predicted: list[set[Any]],
+    langs: Sequence[str],
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    def only(sets: list[set[Any]], label: str) -> list[set[Any]]:
+        return [{key for key in keys if key[-1] == label} for keys in sets]
+
+    result: dict[str, Any] = score(gold, predicted).to_dict()
+    result["labels"] = {label: score(only(gold, label), only(predicted, label)).to_dict() for label in labels}
+    result["langs"] = {}
+    for lang in sorted(set(langs)):
+        chosen = [at for at, other in enumerate(langs) if other == lang]
+        result["langs"][lang] = score([gold[at] for at in chosen], [predicted[at] for at in chosen]).to_dict()
+    return result
+
+
+def _accuracy(gold: Sequence[Document], predicted: Sequence[Document], name: str, langs: Sequence[str]) -> dict[str, Any]:
+    """The share of right values among the spans that were found and carry the attribute in the gold document."""
+    right: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    by_value: dict[str, Counter[str]] = {}
+    for want, have, lang in zip(gold, predicted, langs, strict=True):
+        said = {span_key(span): span.attributes.get(name) for span in have.spans}
+        for span in want.spans:
+            value = span.attributes.get(name)
+            if value is not None and span_key(span) in said:
+                total[lang] += 1
+                right[lang] += said[span_key(span)] == value
+                by_value.setdefault(value, Counter())[str(said[span_key(span)])] += 1
+    count = sum(total.values())
+    return {
+        "accuracy": round(sum(right.values()) / count, 4) if count else 0.0,
+        "spans": count,
+        "confusion": {value: dict(row.most_common()) for value, row in sorted(by_value.items())},
+        "langs": {lang: {"accuracy": round(right[lang] / total[lang], 4), "spans": total[lang]} for lang in sorted(total)},
+    }
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """The metrics as a table for people."""
+    lines = [f"{metrics['documents']} documents", f"{'':24}{'precision':>10}{'recall':>10}{'F1':>10}{'gold':>8}"]
+
+    def add(name: str, row: dict[str, Any]) -> None:
+        lines.append(f"{name:24}{row['precision']:10.3f}{row['recall']:10.3f}{row['f1']:10.3f}{row['gold']:8}")
+
+    for title, key in (("spans, strict", "spans"), ("spans, partial", "spans_partial"), ("relations, strict", "relations")):
+        add(title, metrics[key])
+        for group in ("labels", "langs"):
+            for name, row in metrics[key][group].items():
+                if row["gold"] or row["predicted"]:
+                    add(f"  {name}", row)
+    for name, row in metrics["attributes"].items():
+        parts = ", ".join(f"{lang} {value['accuracy']:.3f}" for lang, value in row["langs"].items())
+        lines.append(f"{name} accuracy {row['accuracy']:.3f} of {row['spans']} found spans ({parts})")
+    row = metrics["false_relations"]
+    lines.append(f"false relations {row['rate']:.3f} of {row['pairs']} unrelated pairs in one sentence")
+    return "\n".join(lines)
+
+
+def bootstrap(values: Sequence[tuple[float, int, int]], *, repeats: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of F1 over documents drawn with replacement, from (right, predicted, gold) of each document.
+
+    Percentile bootstrap (Efron 1979) over documents, since the spans of one document stand or fall together.
+    """
+    table = np.array(values, dtype=float)
+    draws = np.random.default_rng(seed).integers(len(table), size=(repeats, len(table)))
+    right, predicted, gold = table[draws].sum(axis=1).T
+    scores = 2 * right / np.maximum(predicted + gold, 1)
+    low, high = np.percentile(scores, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,86 @@
+"""Which files can be read and written? One module a format; this one finds the right module for a path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from clashnlp.errors import DataError
+from clashnlp.formats import inline, jsonl, plain, table
+from clashnlp.types import Document
+
+# What a reader does with a part of a file that it cannot use. Readers go on with the rest when it returns.
+OnError = Callable[[DataError], None]
+
+STANDARD_INPUT = "-"
+_READERS: dict[str, Callable[..., Iterator[Document]]] = {
+    "text": plain.read,
+    "jsonl": jsonl.read,
+    "inline": inline.read,
+    "csv": table.read_csv,
+    "parquet": table.read_parquet,
+}
+_SUFFIXES = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".inline": "inline",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+FORMATS = tuple(_READERS)
+
+
+def raise_error(error: DataError) -> None:
+    """The default for `on_error`: the first problem ends the reading."""
+    raise error
+
+
+def read_documents(
+    path: str | Path, *, format: str | None = None, text_column: str = "text", on_error: OnError = raise_error
+) -> Iterator[Document]:
+    """The documents of a file, of a folder's files in the order of their names (subfolders too), or of standard input for "-".
+
+    Args:
+        path: .txt (one report a file), .jsonl, .csv, .tsv, .parquet, .inline, or a folder of these.
+        format: read the file as this format whatever its name; standard input is text unless told otherwise.
+        text_column: the column or key that holds the reports, for tables and JSON Lines.
+        on_error: called with each problem, which names the file and the line; by default it is raised.
+
+    Raises:
+        DataError: through `on_error`.
+    """
+    if format is not None and format not in _READERS:
+        raise DataError(f"there is no format {format!r}; choose one of {', '.join(FORMATS)}")
+    if str(path) == STANDARD_INPUT:
+        read = _reader(format or "text", text_column, on_error)
+        yield from read(sys.stdin.buffer, "standard input", "")
+        return
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in _SUFFIXES)
+        if not files:
+            on_error(DataError(f"{path}: the folder holds no {', '.join(_SUFFIXES)} file"))
+    else:
+        files = [path]
+    for file in files:
+        kind = format or _SUFFIXES.get(file.suffix.lower())
+        if kind is None:
+            on_error(DataError(f"{file}: no reader for {file.suffix or 'a file without suffix'}; rename it or name its --format"))
+            continue
+        name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem
+        try:
+            with file.open("rb") as stream:
+                yield from _reader(kind, text_column, on_error)(stream, str(file), name)
+        except OSError as error:
+            on_error(DataError(f"{file}: {error.strerror or error}"))
+
+
+def _reader(kind: str, text_column: str, on_error: OnError) -> Callable[[BinaryIO, str, str], Iterator[Document]]:
+    if kind in ("jsonl", "csv", "parquet"):
+        return partial(_READERS[kind], text_column=text_column, on_error=on_error)
+    return partial(_READERS[kind], on_error=on_error)

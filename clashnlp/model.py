@@ -1,0 +1,199 @@
+"""How do I use it? ClashModel reads reports and returns analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clashnlp import relations, spans
+from clashnlp.backends import Backend, load_backend
+from clashnlp.batching import make_batches
+from clashnlp.config import ModelConfig
+from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model
+from clashnlp.tokens import Tokenizer, Tokens
+from clashnlp.types import Analysis, Document, Relation, Span
+from clashnlp.windows import make_windows, stitch
+
+BATCH_TOKENS = 2048
+# Documents are read ahead up to this many batches, so that windows of similar length find each other.
+_READ_AHEAD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document after the encoder: its tokens, word states (n, D) and tag logits (n, labels * 5). Windows do not exist any more."""
+
+    document: Document
+    tokens: Tokens
+    states: NDArray[np.float32]
+    tags: NDArray[np.float32]
+
+
+class ClashModel:
+    """A trained model. Reads any length of text; equal texts give equal analyses whatever they are batched with, up to rounding."""
+
+    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, backend: Backend) -> None:
+        self.config = config
+        self._tokenizer = tokenizer
+        self._backend = backend
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        backend: str = "onnx",
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> ClashModel:
+        """The model of that name.
+
+        Args:
+            name: a folder that training wrote, an id on the Hugging Face Hub, or None for the model inside the package.
+            revision: branch, tag or commit, for a model on the Hub.
+            backend: "onnx" (needs neither torch nor transformers) or "torch".
+            device: "cpu", "cuda" or "auto".
+            threads: CPU threads; None lets the runtime choose.
+
+        Raises:
+            ModelError: there is no such model, or its files cannot be read; the message names what is wrong.
+            MissingDependencyError: the backend's runtime is not installed.
+        """
+        folder = find_model(name, revision=revision)
+        return cls(
+            ModelConfig.load(folder / CONFIG_FILE),
+            Tokenizer.load(folder / TOKENIZER_FILE),
+            load_backend(backend, folder, device=device, threads=threads),
+        )
+
+    def with_config(self, config: ModelConfig) -> ClashModel:
+        """The same weights under another configuration, such as other thresholds."""
+        return ClashModel(config, self._tokenizer, self._backend)
+
+    def predict(self, document: str | Document) -> Analysis:
+        """What the model says about one report.
+
+        Raises:
+            TypeError: the report is neither a str nor a Document.
+            DataError: the text is no valid Unicode.
+        """
+        return next(self.predict_many([document]))
+
+    def predict_many(self, documents: Iterable[str | Document], *, batch_tokens: int = BATCH_TOKENS) -> Iterator[Analysis]:
+        """What the model says about each report, in order; reads ahead a bounded number of reports, so a stream of any length will do.
+
+        Args:
+            documents: texts, or documents whose id, language and meta data are kept (their annotations are not looked at).
+            batch_tokens: tokens that the encoder reads at once, padding included; more is faster on a GPU, and takes more memory.
+
+        Raises:
+            TypeError, DataError: as `predict`.
+        """
+        if batch_tokens < 1:
+            raise ValueError(f"batch_tokens must be at least 1, it is {batch_tokens}")
+        held: list[Document] = []
+        size = 0
+        for given in documents:
+            document = Document(given) if isinstance(given, str) else given
+            if not isinstance(document, Document):
+                raise TypeError(f"a report is a str or a clashnlp.Document, this is {type(given).__name__}")
+            held.append(document)
+            size += len(document.text)  # A token has at least one character in any language, three to five on average.
+            if size >= 4 * _READ_AHEAD * batch_tokens:
+                yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
+                held, size = [], 0
+        yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
+
+    def read(self, documents: Sequence[Document], *, batch_tokens: int = BATCH_TOKENS) -> list[Reading]:
+        """What the encoder makes of the documents; `decode` goes on from there, as often as wanted and under other configurations."""
+        config, prefix, suffix = self.config, self._tokenizer.prefix, self._tokenizer.suffix
+        frame = len(prefix) + len(suffix)
+        tokens = self._tokenizer.encode_many([document.text for document in documents])
+        windows = [
+            (at, window)
+            for at, one in enumerate(tokens)
+            for window in make_windows(len(one.ids), size=config.window, overlap=config.overlap)
+        ]
+        lengths = [window.end - window.start + frame for _, window in windows]
+        width = len(config.schema.labels) * len(spans.TAGS)
+        readings = [
+            Reading(
+                document=document,
+                tokens=one,
+                states=np.zeros((len(one.words), config.state_size), np.float32),
+                tags=np.zeros((len(one.words), width), np.float32),
+            )
+            for document, one in zip(documents, tokens, strict=True)
+        ]
+        for batch in make_batches(lengths, budget=batch_tokens):
+            ids = np.full((len(batch), lengths[batch[0]]), int(config.encoder.get("pad_token_id") or 0), dtype=np.int64)
+            mask = np.zeros_like(ids)
+            for row, index in enumerate(batch):
+                at, window = windows[index]
+                ids[row, : lengths[index]] = np.concatenate([prefix, tokens[at].ids[window.start : window.end], suffix])
+                mask[row, : lengths[index]] = 1
+            states, tags = self._backend.encode(ids, mask)
+            for row, index in enumerate(batch):
+                at, window = windows[index]
+                stitch(states[row, len(prefix) :], window, tokens[at].first, readings[at].states)
+                stitch(tags[row, len(prefix) :], window, tokens[at].first, readings[at].tags)
+        return readings
+
+    def decode(self, reading: Reading) -> Analysis:
+        """The spans and relations of a document that the encoder has read."""
+        config, document, tokens = self.config, reading.document, reading.tokens
+        schema = config.schema
+        found = spans.decode(
+            reading.tags.reshape(len(tokens.words), len(schema.labels), len(spans.TAGS)),
+            temperature=config.tag_temperature,
+            thresholds=spans.thresholds_of(schema.labels, config.span_thresholds, 0.0),
+        )
+        pairs = relations.candidates(
+            found.rows, tokens.sentences, schema, max_distance=config.max_distance, max_sentences=config.max_sentences
+        )
+        attributes = np.zeros((len(found), len(schema.values)), dtype=np.float32)
+        logits = np.zeros((len(pairs.pairs), len(schema.relations)), dtype=np.float32)
+        for words, members, chosen in relations.blocks(found.rows, pairs.pairs):
+            rows = found.rows[members] - np.array([words.start, words.start, 0])
+            inside = np.searchsorted(members, pairs.pairs[chosen])
+            attributes[members], logits[chosen] = self._backend.relate(reading.states[words], rows, inside, pairs.features[chosen])
+        kept = relations.decode(
+            logits,
+            pairs.allowed,
+            temperature=config.relation_temperature,
+            thresholds=spans.thresholds_of([relation.label for relation in schema.relations], config.relation_thresholds, 0.5),
+        )
+        predicted = self._spans(document.text, tokens, found, attributes)
+        return Analysis(
+            text=document.text,
+            id=document.id,
+            lang=document.lang,
+            spans=tuple(predicted),
+            relations=tuple(
+                Relation(predicted[pairs.pairs[pair, 0]], predicted[pairs.pairs[pair, 1]], schema.relations[relation].label, score)
+                for pair, relation, score in kept
+            ),
+            meta=document.meta,
+        )
+
+    def _spans(self, text: str, tokens: Tokens, found: spans.WordSpans, attributes: NDArray[np.float32]) -> list[Span]:
+        schema = self.config.schema
+        prefixes = schema.id_prefixes()
+        counts = dict.fromkeys(schema.labels, 0)
+        result = []
+        for row, score, logits in zip(found.rows.tolist(), found.scores.tolist(), attributes, strict=True):
+            first, last, label = row[0], row[1], schema.labels[row[2]]
+            counts[label] += 1
+            start, end = int(tokens.words[first, 0]), int(tokens.words[last, 1])
+            values, column = {}, 0
+            for attribute in schema.attributes:
+                if label in attribute.labels:
+                    values[attribute.name] = attribute.values[int(logits[column : column + len(attribute.values)].argmax())]
+                column += len(attribute.values)
+            result.append(Span(start, end, label, text[start:end], f"{prefixes[label]}{counts[label]}", score, values))
+        return result

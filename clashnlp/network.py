@@ -1,0 +1,158 @@
+"""The torch model: an encoder, a tag head a label, an attribute head on spans and a relation head on typed pairs of spans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from clashnlp.config import ModelConfig
+from clashnlp.errors import ModelError
+from clashnlp.relations import FEATURE_SIZES
+from clashnlp.spans import TAGS
+
+WEIGHTS_FILE = "model.safetensors"
+
+# Ranges of words are pooled by a table of maxima over 1, 2, 4 ... 128 words, so a range of up to 255 words is the maximum of two entries.
+_LEVELS = 8
+_NOTHING = -1e4  # Below any activation, and within float16.
+
+
+class ClashNetwork(nn.Module):
+    """The network of a configuration. Shapes: b windows, t tokens of a window, n words, s spans, p pairs, D state size."""
+
+    def __init__(self, config: ModelConfig, encoder: PreTrainedModel) -> None:
+        super().__init__()
+        schema, width = config.schema, encoder.config.hidden_size
+        self.encoder = encoder
+        self.dropout = nn.Dropout(0.1)
+        self.tagger = nn.Linear(width, len(schema.labels) * len(TAGS))
+        self.state = nn.Linear(width, config.state_size)
+        self.label = nn.Embedding(len(schema.labels), config.state_size)
+        self.span = nn.Sequential(nn.Linear(4 * config.state_size, config.relation_size), nn.GELU(), nn.Dropout(0.1))
+        self.attribute = nn.Linear(config.relation_size, len(schema.values))
+        self.context = nn.Linear(config.state_size, config.context_size)
+        self.pair = nn.ModuleDict(
+            {
+                "head": nn.Linear(config.relation_size, config.relation_size),
+                "tail": nn.Linear(config.relation_size, config.relation_size, bias=False),
+                "context": nn.Linear(config.context_size, config.relation_size, bias=False),
+            }
+        )
+        self.features = nn.ModuleList(nn.Embedding(size, config.relation_size) for size in FEATURE_SIZES)
+        self.relation = nn.Sequential(
+            nn.LayerNorm(config.relation_size), nn.GELU(), nn.Dropout(0.1), nn.Linear(config.relation_size, len(schema.relations))
+        )
+        for table in self.features:
+            nn.init.normal_(table.weight, std=0.1)
+
+    def encode(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Word states (b, t, D) and tag logits (b, t, tags) of token ids (b, t) with their mask (b, t)."""
+        hidden = self.dropout(self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state)
+        return self.state(hidden), self.tagger(hidden)
+
+    def relate(self, states: Tensor, spans: Tensor, pairs: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Attribute logits (s, V) and relation logits (p, R).
+
+        Args:
+            states: word states (n, D).
+            spans: first word, last word and label of each span (s, 3).
+            pairs: head and tail of each pair (p, 2), as indices into spans.
+            features: the pairs' discrete features (p, F).
+        """
+        first, last = spans[:, 0], spans[:, 1]
+        inner = range_max(states, first, last + 1)
+        span = self.span(torch.cat([states[first], states[last], inner, self.label(spans[:, 2])], dim=-1))
+        # The context of a pair is what stands between its spans; a pair that nests or touches has none.
+        head, tail = pairs[:, 0], pairs[:, 1]
+        low = torch.minimum(last[head], last[tail]) + 1
+        high = torch.maximum(first[head], first[tail])
+        between = torch.relu(range_max(self.context(states), low, high))
+        pair = self.pair["head"](span)[head] + self.pair["tail"](span)[tail] + self.pair["context"](between)
+        for at, table in enumerate(self.features):
+            pair = pair + table(features[:, at])
+        return self.attribute(span), self.relation(pair)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as `encode`, which is the half that exports as the encoder's graph."""
+        return self.encode(ids, mask)
+
+
+def range_max(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Elementwise maximum of rows (n, C) over each range low <= i < high of up to 255 rows (k, C); very low values for an empty range.
+
+    A sparse table (Bender and Farach-Colton 2000, "The LCA problem revisited", section 3): work n log n once, then constant for a range.
+    """
+    padded = torch.cat([rows, rows.new_full((1 << (_LEVELS - 1), rows.shape[1]), _NOTHING)])
+    tables = [padded]
+    for level in range(_LEVELS - 1):
+        step, table = 1 << level, tables[-1]
+        tables.append(torch.maximum(table, torch.cat([table[step:], table[:step]])))
+    flat = torch.cat(tables)
+    length = (high - low).clamp(max=(1 << _LEVELS) - 1)
+    level = torch.zeros_like(length)
+    size = torch.ones_like(length)
+    for power in range(1, _LEVELS):
+        longer = length >= (1 << power)
+        level = torch.where(longer, torch.full_like(level, power), level)
+        size = torch.where(longer, torch.full_like(size, 1 << power), size)
+    empty = length <= 0
+    left = torch.where(empty, torch.zeros_like(low), low)
+    right = torch.where(empty, torch.zeros_like(low), low + length - size)
+    offset = level * padded.shape[0]
+    found = torch.maximum(flat[offset + left], flat[offset + right])
+    return torch.where(empty.unsqueeze(-1), torch.full_like(found, _NOTHING), found)
+
+
+def build_network(config: ModelConfig) -> ClashNetwork:
+    """A network of that configuration with random weights."""
+    row = dict(config.encoder)
+    model_type = row.pop("model_type", None)
+    if model_type is None:
+        raise ModelError("the model's configuration names no encoder: 'encoder' needs the encoder's own config.json with its model_type")
+    try:
+        encoder_config = AutoConfig.for_model(model_type, **row)
+    except (KeyError, ValueError):
+        raise ModelError(f"this transformers does not know an encoder of model_type {model_type!r}; install a newer one") from None
+    return ClashNetwork(config, without_pooler(AutoModel.from_config, encoder_config))
+
+
+def without_pooler(build: Any, *args: Any, **options: Any) -> PreTrainedModel:
+    """What `build` returns, told not to add the unused pooling layer where the architecture has one."""
+    try:
+        model = build(*args, add_pooling_layer=False, **options)
+    except TypeError:
+        model = build(*args, **options)
+    if not isinstance(model, PreTrainedModel):
+        raise ModelError(f"the encoder is a {type(model).__name__}, not a transformers model")
+    return model
+
+
+def load_network(folder: Path) -> ClashNetwork:
+    """The network of a model folder, in float32 and with its weights.
+
+    Raises:
+        ModelError: a file is missing, or the weights do not fit the configuration.
+    """
+    network = build_network(ModelConfig.load(folder / "config.json"))
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise ModelError(f"{folder} lacks {WEIGHTS_FILE}; copy the whole model folder, or download it again")
+    try:
+        weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()}
+        network.load_state_dict(weights)
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ModelError(f"{path}: the weights cannot be read or do not fit config.json ({str(error).splitlines()[0]})") from None
+    return network
+
+
+def save_weights(network: ClashNetwork, path: Path) -> None:
+    """Writes the weights as safetensors in float16, half the size; scores move by less than their fourth decimal."""
+    weights = {name: (t.half() if t.is_floating_point() else t).contiguous().cpu() for name, t in network.state_dict().items()}
+    save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # safetensors writes files that only their owner can read.

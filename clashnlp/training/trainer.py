@@ -1,0 +1,315 @@
+"""How is a model trained? transformers' Trainer on the joint loss, with the library's own prediction as its evaluation."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    EarlyStoppingCallback,
+    PreTrainedTokenizerFast,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils.logging import disable_progress_bar
+
+from clashnlp import store
+from clashnlp.backends.torch import TorchBackend
+from clashnlp.config import ModelConfig
+from clashnlp.errors import DataError, ModelError
+from clashnlp.evaluate import evaluate
+from clashnlp.model import ClashModel
+from clashnlp.network import ClashNetwork, build_network, load_network, save_weights, without_pooler
+from clashnlp.schema import Schema
+from clashnlp.tokens import Tokenizer
+from clashnlp.training.calibrate import calibrate
+from clashnlp.training.data import make_examples, read_annotated
+from clashnlp.training.export import export_onnx
+from clashnlp.training.loss import Collator, JointLoss
+from clashnlp.types import Document
+
+log = logging.getLogger(__name__)
+
+# Encoders up to this width are small enough to want the larger of the two default learning rates.
+_SMALL_WIDTH = 512
+_LEARNING_RATES = (2e-4, 3e-5)
+_PATIENCE = 4
+# What an encoder's configuration says of the file that it came from, and not of the encoder.
+_NOT_KEPT = ("_name_or_path", "torch_dtype", "dtype", "transformers_version", "architectures", "auto_map")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """How to train. Defaults were chosen on the development set of the embedded model; see training/README.md.
+
+    Attributes:
+        init: a clashnlp model (None: the embedded one) or a transformers encoder, as a folder or a Hub id.
+        schema: what to learn: a Schema, "data" for the labels that the training files use, or None for that of `init` (of the annotation
+            guidelines, where `init` is a bare encoder).
+        epochs: passes over the training documents, unless the development score stops rising before.
+        batch_documents: documents in a step.
+        learning_rate: peak of the encoder's rate; None takes 2e-4 for encoders up to 512 wide and 3e-5 for wider ones.
+        head_factor: how much larger the rate of the new heads is.
+        attribute_weight, relation_weight: weights of these losses beside the tags'.
+        mistakes_after: share of the training after which the tagger's wrong spans join the relation head's negatives.
+        seed: of the weights, the order and the dropout.
+        bf16: train in bfloat16; None does so where the machine is fast at it.
+        resume: go on from the last checkpoint in the output folder.
+    """
+
+    init: str | Path | None = None
+    schema: Schema | str | None = None
+    epochs: float = 12
+    batch_documents: int = 4
+    learning_rate: float | None = None
+    head_factor: float = 5.0
+    attribute_weight: float = 1.0
+    relation_weight: float = 1.0
+    mistakes_after: float = 0.25
+    seed: int = 13
+    bf16: bool | None = None
+    resume: bool = False
+
+
+def train(
+    *,
+    train_files: Sequence[str | Path],
+    dev_files: Sequence[str | Path],
+    output: Path,
+    options: TrainOptions | None = None,
+    report: Any = print,
+) -> dict[str, Any]:
+    """The metrics on the development files of a model that is trained and written to the output folder.
+
+    Args:
+        train_files: annotated documents to learn from, see `clashnlp.formats`.
+        dev_files: annotated documents to choose by.
+        output: folder of the new model; checkpoints stand in its subfolder `checkpoints`.
+        options: what to begin with, and how to train.
+        report: called with each line for the user.
+
+    Raises:
+        DataError: a file cannot be used, or holds labels that the schema lacks.
+        ModelError: `init` cannot be used.
+    """
+    options = options or TrainOptions()
+    if not sys.stderr.isatty():
+        disable_progress_bar()
+    train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
+    if not train_documents or not dev_documents:
+        raise DataError("the training files and the development files must each hold at least one document")
+    schema = Schema.from_documents([*train_documents, *dev_documents]) if options.schema == "data" else options.schema
+    if isinstance(schema, str):
+        raise ModelError(f"there is no schema {schema!r}; give a Schema, 'data', or None")
+    torch.manual_seed(options.seed)
+    network, tokenizer, config = start(options.init, schema=schema)
+    examples, train_report = make_examples(train_documents, tokenizer, config, name="train")
+    dev_examples, dev_report = make_examples(dev_documents, tokenizer, config, name="dev")
+    report(str(train_report))
+    report(str(dev_report))
+    if not train_report.spans:
+        raise DataError("the training files hold no span, so there is nothing to learn")
+
+    loss = JointLoss(network, config, attribute_weight=options.attribute_weight, relation_weight=options.relation_weight)
+    trainer = ClashTrainer(
+        model=loss,
+        args=_arguments(output, network, options),
+        train_dataset=datasets.Dataset.from_list(examples),
+        eval_dataset=datasets.Dataset.from_list(dev_examples),
+        data_collator=Collator(config, tokenizer.prefix, tokenizer.suffix),
+        callbacks=[_OwnMistakes(loss, options.mistakes_after), EarlyStoppingCallback(_PATIENCE)],
+    )
+    trainer.remove_callback(PrinterCallback)  # The report has a line an epoch already.
+    trainer.prepare(config, tokenizer, dev_documents, head_factor=options.head_factor, report=report)
+    checkpoint = get_last_checkpoint(trainer.args.output_dir) if options.resume and Path(trainer.args.output_dir).is_dir() else None
+    if options.resume and checkpoint is None:
+        report(f"no checkpoint in {trainer.args.output_dir}, so training begins anew")
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+    live = ClashModel(config, tokenizer, TorchBackend(network.eval(), trainer.args.device))
+    config = calibrate(live, dev_documents)
+    live = ClashModel(config, tokenizer, TorchBackend(network, trainer.args.device))
+    metrics = evaluate(dev_documents, list(live.predict_many(dev_documents)), config.schema)
+    facts = {
+        "documents": len(train_documents),
+        "epochs": round(trainer.state.epoch or 0, 2),
+        "seconds": round(sum(entry.get("train_runtime", 0) for entry in trainer.state.log_history)),
+        "dev": {"documents": len(dev_documents), **{f"{key}_f1": metrics[key]["f1"] for key in ("spans", "relations")}},
+    }
+    if trainer.is_world_process_zero():
+        save_model(output, network, tokenizer, config.replace(training=facts))
+    return metrics
+
+
+def start(init: str | Path | None, *, schema: Schema | None) -> tuple[ClashNetwork, Tokenizer, ModelConfig]:
+    """A network to train, with its tokenizer and configuration: a trained one, or an encoder with new heads.
+
+    Heads of a trained model are kept where the schema stays the same.
+
+    Raises:
+        ModelError: `init` names nothing that can be trained.
+    """
+    folder = store.find_model(None) if init is None else Path(init) if Path(init).is_dir() else store.download(str(init))
+    if _is_clashnlp(folder):
+        config = ModelConfig.load(folder / store.CONFIG_FILE)
+        network = load_network(folder)
+        tokenizer = Tokenizer.load(folder / store.TOKENIZER_FILE)
+        if schema is not None and schema != config.schema:
+            config = config.replace(schema=schema, span_thresholds={}, relation_thresholds={})
+            network = ClashNetwork(config, network.encoder)
+        return network, tokenizer, config.replace(tag_temperature=1.0, relation_temperature=1.0, span_thresholds={}, relation_thresholds={})
+    return _from_encoder(folder, schema)
+
+
+def _is_clashnlp(folder: Path) -> bool:
+    path = folder / store.CONFIG_FILE
+    return path.is_file() and '"format_version"' in path.read_text(encoding="utf-8", errors="replace")
+
+
+def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, Tokenizer, ModelConfig]:
+    try:
+        encoder_config = AutoConfig.from_pretrained(folder)
+        encoder = without_pooler(AutoModel.from_pretrained, folder, config=encoder_config, dtype=torch.float32, use_safetensors=True)
+        if (folder / store.TOKENIZER_FILE).is_file():
+            tokenizer = Tokenizer.load(folder / store.TOKENIZER_FILE)
+        else:
+            fast = AutoTokenizer.from_pretrained(folder)
+            if not isinstance(fast, PreTrainedTokenizerFast):
+                raise ModelError(f"{folder}: the tokenizer has no fast version (tokenizer.json), and offsets need one")
+            tokenizer = Tokenizer(fast.backend_tokenizer)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{folder}: not an encoder that transformers can load ({str(error).splitlines()[0]})") from None
+    # Some encoders forget dropout when they are saved for inference; fine-tuning on few documents needs it.
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if getattr(encoder_config, name, None) == 0.0:
+            setattr(encoder_config, name, 0.1)
+    row = {key: value for key, value in encoder_config.to_dict().items() if key not in _NOT_KEPT}
+    frame = len(tokenizer.prefix) + len(tokenizer.suffix)
+    # RoBERTa and its kin begin to count positions behind the padding index.
+    offset = (encoder_config.pad_token_id or 0) + 1 if encoder_config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    positions = getattr(encoder_config, "max_position_embeddings", None) or 512
+    window = min(256, positions - offset) - frame
+    config = ModelConfig(**({"schema": schema} if schema else {}), encoder=row, window=window, overlap=window // 4)
+    network = build_network(config)
+    network.encoder.load_state_dict(encoder.state_dict())
+    return network, tokenizer, config
+
+
+def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config: ModelConfig) -> None:
+    """Writes a model folder: configuration, tokenizer, weights, and the graphs for onnxruntime."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config.save(folder / store.CONFIG_FILE)
+    tokenizer.save(folder / store.TOKENIZER_FILE)
+    save_weights(network, folder / "model.safetensors")
+    export_onnx(folder)
+
+
+class ClashTrainer(Trainer):
+    """transformers' Trainer whose evaluation is the library's prediction of whole documents."""
+
+    def prepare(
+        self, config: ModelConfig, tokenizer: Tokenizer, dev_documents: Sequence[Document], *, head_factor: float, report: Any
+    ) -> None:
+        """Tells what to evaluate on, and how much faster the heads learn than the encoder."""
+        self._config = config
+        self._tokenizer = tokenizer
+        self._dev_documents = list(dev_documents)
+        self._head_factor = head_factor
+        self._report = report
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW with the encoder's rate and the heads' larger one; biases and norms are not decayed."""
+        if self.optimizer is None:
+            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+            for name, parameter in self.model.named_parameters():
+                groups.setdefault((".encoder." in name, parameter.ndim > 1), []).append(parameter)
+            rate = self.args.learning_rate
+            self.optimizer = torch.optim.AdamW(
+                [
+                    {
+                        "params": parameters,
+                        "lr": rate * (1.0 if of_encoder else self._head_factor),
+                        "weight_decay": self.args.weight_decay if decayed else 0.0,
+                    }
+                    for (of_encoder, decayed), parameters in groups.items()
+                ],
+                betas=(0.9, 0.98),
+            )
+        return self.optimizer
+
+    def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
+        """Span and relation F1 on the development documents, as `clashnlp evaluate` measures them."""
+        network = self.model.network
+        network.eval()
+        model = ClashModel(self._config, self._tokenizer, TorchBackend(network, self.args.device))
+        metrics = evaluate(self._dev_documents, list(model.predict_many(self._dev_documents)), self._config.schema)
+        network.train()
+        spans, relations = metrics["spans"]["f1"], metrics["relations"]["f1"]
+        row = {"spans_f1": spans, "relations_f1": relations, "mean_f1": (spans + relations) / 2}
+        for name, value in metrics["attributes"].items():
+            row[f"{name}_accuracy"] = value["accuracy"]
+        named = {f"{metric_key_prefix}_{name}": value for name, value in row.items()}
+        if self.is_world_process_zero():
+            self._report(f"epoch {self.state.epoch or 0:.1f}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()))
+        self.log(named)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
+        return named
+
+
+class _OwnMistakes(TrainerCallback):
+    """Lets the tagger's wrong spans into the relation loss once a share of the training is done."""
+
+    def __init__(self, loss: JointLoss, after: float) -> None:
+        self._loss = loss
+        self._after = after
+
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._loss.own_mistakes = state.global_step >= self._after * state.max_steps
+
+
+def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> TrainingArguments:
+    rate = options.learning_rate or _LEARNING_RATES[network.encoder.config.hidden_size > _SMALL_WIDTH]
+    return TrainingArguments(
+        output_dir=str(output / "checkpoints"),
+        num_train_epochs=options.epochs,
+        per_device_train_batch_size=options.batch_documents,
+        learning_rate=rate,
+        weight_decay=0.01,
+        warmup_steps=0.1,
+        lr_scheduler_type="linear",
+        bf16=_fast_bf16() if options.bf16 is None else options.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="mean_f1",
+        greater_is_better=True,
+        logging_strategy="epoch",
+        report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),
+        remove_unused_columns=False,
+        seed=options.seed,
+    )
+
+
+def _fast_bf16() -> bool:
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -1,0 +1,202 @@
+"""What are the nouns? Spans and relations of a document, as annotated or as predicted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clashnlp.errors import DataError
+
+# The keys of the JSON form that are not meta data of a document (ANNOTATION.md, "JSON Lines").
+_DOCUMENT_KEYS = ("id", "lang", "text", "spans", "relations", "labels")
+_SPAN_KEYS = ("id", "start", "end", "label", "text", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A labelled stretch of a text: `text[start:end]`, in code points, end-exclusive.
+
+    `score` is the model's calibrated probability that the span is right (None where people annotated). `attributes` holds values
+    such as `{"outcome": "killed"}`. `id` is unique in its document.
+    """
+
+    start: int
+    end: int
+    label: str
+    text: str
+    id: str = ""
+    score: float | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The span in the JSON form of the annotation guidelines; attributes stand beside the other keys."""
+        row: dict[str, Any] = {"id": self.id, "start": self.start, "end": self.end, "label": self.label, "text": self.text}
+        row.update(self.attributes)
+        if self.score is not None:
+            row["score"] = round(self.score, 4)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A labelled link from one span to another of the same document."""
+
+    head: Span
+    tail: Span
+    label: str
+    score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The relation in the JSON form of the annotation guidelines: its ends by span id."""
+        row: dict[str, Any] = {"head": self.head.id, "tail": self.tail.id, "label": self.label}
+        if self.score is not None:
+            row["score"] = round(self.score, 4)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report, with annotations where it has them.
+
+    `labels` names the span labels that the document was annotated for, where these are fewer than the schema's: the others are
+    unknown, not absent. `meta` keeps whatever else came with the document (source, url, columns of a table), in order.
+
+    Raises:
+        DataError: a span lies outside the text, does not match it or shares its id; a relation's end is not among the spans.
+    """
+
+    text: str
+    id: str | int = ""
+    lang: str | None = None
+    spans: tuple[Span, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    labels: tuple[str, ...] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        _check_text(self.text)
+        for span in self.spans:
+            _check_span(span, self.text)
+        known = Counter(span.id for span in self.spans)
+        for span_id, times in known.items():
+            if times > 1:
+                raise DataError(f"span id {span_id!r} stands {times} times; make span ids unique in the document")
+        spans = set(self.spans)
+        for relation in self.relations:
+            for end in (relation.head, relation.tail):
+                if end not in spans:
+                    raise DataError(f"relation {relation.label} refers to span {end.id!r}, which is not among the document's spans")
+
+    def of(self, label: str) -> list[Span]:
+        """The spans of one label, in the order of the text."""
+        return [span for span in self.spans if span.label == label]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document in the JSON form of the annotation guidelines; meta data stand beside the other keys."""
+        row: dict[str, Any] = {"id": self.id, "lang": self.lang, "text": self.text}
+        row["spans"] = [span.to_dict() for span in self.spans]
+        row["relations"] = [relation.to_dict() for relation in self.relations]
+        if self.labels is not None:
+            row["labels"] = list(self.labels)
+        row.update({key: value for key, value in self.meta.items() if key not in row})
+        return row
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Document:
+        """A document from its JSON form; see `to_dict`.
+
+        Raises:
+            DataError: a value is missing or of the wrong type, or a span does not match its text.
+        """
+        if not isinstance(row, Mapping):
+            raise DataError(f"a document is a JSON object, this is {type(row).__name__}")
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise DataError(f"key 'text' must hold the report's text, it holds {text!r:.60}" if "text" in row else "key 'text' is missing")
+        spans = tuple(_span_from_dict(span, text, at) for at, span in enumerate(_rows(row, "spans"), start=1))
+        by_id = {span.id: span for span in spans}
+        relations = tuple(_relation_from_dict(relation, by_id) for relation in _rows(row, "relations"))
+        labels = row.get("labels")
+        if labels is not None and not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+            raise DataError(f"key 'labels' must list the labels that the document was annotated for, it holds {labels!r:.60}")
+        lang = row.get("lang")
+        return cls(
+            text=text,
+            id=given if isinstance(given := row.get("id"), str | int) else "" if given is None else str(given),
+            lang=None if lang is None else str(lang),
+            spans=spans,
+            relations=relations,
+            labels=None if labels is None else tuple(labels),
+            meta={key: value for key, value in row.items() if key not in _DOCUMENT_KEYS},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis(Document):
+    """What a model says about a report: a document whose spans and relations carry scores."""
+
+
+def _rows(row: Mapping[str, Any], key: str) -> list[Any]:
+    value = row.get(key) or []
+    if not isinstance(value, list):
+        raise DataError(f"key {key!r} must hold a list, it holds {value!r:.60}")
+    return value
+
+
+def _span_from_dict(row: Any, text: str, at: int) -> Span:
+    if not isinstance(row, Mapping):
+        raise DataError(f"span {at} is {row!r:.60}, not a JSON object")
+    name = f"span {row.get('id', at)!r}"
+    start, end, label = row.get("start"), row.get("end"), row.get("label")
+    if not isinstance(label, str) or not label:
+        raise DataError(f"{name} has no label")
+    if not (isinstance(start, int) and isinstance(end, int)) or isinstance(start, bool) or isinstance(end, bool):
+        raise DataError(f"{name}: 'start' and 'end' must be whole numbers, they are {start!r} and {end!r}")
+    surface = row.get("text")
+    if surface is None:
+        surface = text[start:end]
+    return Span(
+        start=start,
+        end=end,
+        label=label,
+        text=surface,
+        id=str(row.get("id", f"T{at}")),
+        score=row.get("score"),
+        attributes={key: value for key, value in row.items() if key not in _SPAN_KEYS and isinstance(value, str)},
+    )
+
+
+def _relation_from_dict(row: Any, by_id: Mapping[str, Span]) -> Relation:
+    if not isinstance(row, Mapping) or not isinstance(row.get("label"), str):
+        raise DataError(f"relation {row!r:.80} must be a JSON object with 'head', 'tail' and 'label'")
+    ends = []
+    for end in ("head", "tail"):
+        span = by_id.get(str(row.get(end)))
+        if span is None:
+            raise DataError(f"relation {row['label']}: its {end} {row.get(end)!r} is not the id of a span of the document")
+        ends.append(span)
+    return Relation(head=ends[0], tail=ends[1], label=row["label"], score=row.get("score"))
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"a report's text is a str, this is {type(text).__name__}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the text holds half of a surrogate pair (U+{ord(text[error.start]):04X}) at character {error.start}; "
+            "it was decoded wrongly, decode it again or replace that character"
+        ) from None
+
+
+def _check_span(span: Span, text: str) -> None:
+    if not 0 <= span.start < span.end <= len(text):
+        raise DataError(f"span {span.id!r} at {span.start}-{span.end} is empty or lies outside the text of {len(text)} characters")
+    if text[span.start : span.end] != span.text:
+        raise DataError(
+            f"span {span.id!r} at {span.start}-{span.end} reads {span.text!r:.60}, but the text there is "
+            f"{text[span.start : span.end]!r:.60}; offsets count Unicode code points, end-exclusive"
+        )

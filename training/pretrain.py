@@ -1,0 +1,171 @@
+"""Continues the masked-language-model training of an encoder on raw news, for a fixed time on the machine at hand.
+
+    python training/pretrain.py --text ../shared/data/pretrain/*.txt.xz --init ../shared/data/encoder --output DIR --minutes 60
+
+Two thirds of the training sequences come from documents that speak of armed conflict (two words of CONFLICT or more), since the
+model that ships reads nothing else; the rest keeps the languages general. The learning rate follows the clock, not a step count, so that
+a slower machine ends its schedule as well. A checkpoint is written every ten minutes and at the end: a folder that
+`clashnlp train --init` takes.
+"""
+
+import argparse
+import json
+import logging
+import lzma
+import math
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+log = logging.getLogger("pretrain")
+
+# Stems, so that inflected forms and words with clitics match as well.
+CONFLICT = re.compile(
+    "قتل|قتيل|اشتباك|مسلح|ميليشي|مليشي|قصف|جرحى|هجوم|معارك|غارة|غارات|الجيش|تنظيم|عبوة|كمين"
+    "|killed|wounded|clash|militant|militia|airstrike|shelling|rebel|insurgent|troops|soldiers|fighters|offensive|ambush|gunmen"
+    "|öldürül|yaralan|çatışma|terör|saldırı|şehit|asker|operasyon|militan|örgüt|bomba"
+    "|کشته|زخمی|درگیری|حمله|حملات|نظامی|شبه‌نظام|تروریست|داعش|طالبان|شهید|ارتش|بمباران",
+    re.IGNORECASE,
+)
+CLS, SEP, MASK = 2, 3, 4
+MASKED_SHARE = 0.2
+CHECKPOINT_SECONDS = 600
+
+
+def read_documents(paths: list[Path], *, leave_out: set[str]) -> list[str]:
+    """The documents of the files (separated by empty lines), without those that begin like one of `leave_out`."""
+    documents = []
+    for path in paths:
+        with lzma.open(path, "rt", encoding="utf-8") as file:
+            for document in file.read().split("\n\n"):
+                text = document.strip()
+                if text and not any(line[:60] in leave_out for line in text.split("\n")):
+                    documents.append(text)
+    return documents
+
+
+def pack(documents: list[str], tokenizer: Tokenizer, length: int) -> np.ndarray:
+    """Sequences of token ids (n, length): [CLS], then documents back to back with [SEP] between them."""
+    stream: list[np.ndarray] = []
+    for at in range(0, len(documents), 1000):
+        for encoding in tokenizer.encode_batch_fast(documents[at : at + 1000], add_special_tokens=False):
+            stream.append(np.array([*encoding.ids, SEP], dtype=np.uint16))
+    tokens = np.concatenate(stream)
+    rows = len(tokens) // (length - 1)
+    body = tokens[: rows * (length - 1)].reshape(rows, length - 1)
+    return np.concatenate([np.full((rows, 1), CLS, dtype=np.uint16), body], axis=1)
+
+
+class MaskedLanguageModel(torch.nn.Module):
+    """An encoder with a linear head tied to its word embeddings; starts as the identity, so a head that was not kept costs little."""
+
+    def __init__(self, encoder: PreTrainedModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = encoder.config.hidden_size
+        self.transform = torch.nn.Linear(width, width)
+        torch.nn.init.eye_(self.transform.weight)
+        torch.nn.init.zeros_(self.transform.bias)
+        self.bias = torch.nn.Parameter(torch.zeros(encoder.config.vocab_size))
+
+    def forward(self, ids: torch.Tensor, masked: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy of the masked tokens (scalar), from ids (b, t), masked (b, t) and targets (number masked,)."""
+        hidden = self.encoder(input_ids=ids).last_hidden_state[masked]
+        logits = self.transform(hidden) @ self.encoder.get_input_embeddings().weight.T + self.bias
+        return torch.nn.functional.cross_entropy(logits.float(), targets)
+
+
+def save(model: MaskedLanguageModel, init: Path, output: Path) -> None:
+    """Writes the encoder and its tokenizer; a cut during writing leaves the last checkpoint whole."""
+    staging = output.with_name(output.name + ".new")
+    model.encoder.save_pretrained(staging)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(init / name, staging / name)
+    shutil.rmtree(output, ignore_errors=True)
+    staging.rename(output)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=Path, nargs="+", required=True)
+    parser.add_argument("--init", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--leave-out", type=Path, help="JSON Lines of documents that must not be seen, e.g. the development set")
+    parser.add_argument("--length", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=4e-4)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+
+    leave_out: set[str] = set()
+    if args.leave_out:
+        for line in args.leave_out.read_text(encoding="utf-8").splitlines():
+            leave_out.update(part[:60] for part in json.loads(line)["text"].split("\n") if len(part) >= 60)
+    documents = read_documents(args.text, leave_out=leave_out)
+    tokenizer = Tokenizer.from_file(str(args.init / "tokenizer.json"))
+    about_conflict = [len(CONFLICT.findall(d, 0, 3000)) >= 2 for d in documents]
+    conflict = pack([d for d, yes in zip(documents, about_conflict, strict=True) if yes], tokenizer, args.length)
+    other = pack([d for d, yes in zip(documents, about_conflict, strict=True) if not yes], tokenizer, args.length)
+    log.info("%d documents; %.1f M tokens on conflict, %.1f M on other matters", len(documents), conflict.size / 1e6, other.size / 1e6)
+
+    config = AutoConfig.from_pretrained(args.init)
+    encoder = AutoModel.from_pretrained(args.init, config=config, dtype=torch.float32)
+    model = MaskedLanguageModel(encoder).to(args.device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+
+    started = last_saved = time.monotonic()
+    losses: list[float] = []
+    step = seen = 0
+    while (share := (time.monotonic() - started) / (60 * args.minutes)) < 1:
+        rate = args.learning_rate * min((step + 1) / 100, 1 - share)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        near = round(args.batch * 2 / 3)
+        rows = np.concatenate(
+            [conflict[random.integers(len(conflict), size=near)], other[random.integers(len(other), size=args.batch - near)]]
+        )
+        ids = torch.from_numpy(rows.astype(np.int64))
+        masked = (torch.rand(ids.shape) < MASKED_SHARE) & (ids > MASK)
+        targets = ids[masked].to(args.device)
+        # Of the chosen tokens a tenth stays and a tenth becomes another token (Devlin et al. 2019, section 3.1).
+        kind = torch.rand(ids.shape)
+        ids[masked & (kind < 0.8)] = MASK
+        swapped = masked & (kind >= 0.9)
+        ids[swapped] = torch.randint(MASK + 1, config.vocab_size, (int(swapped.sum()),))
+        with torch.autocast(args.device, dtype=torch.bfloat16):
+            loss = model(ids.to(args.device), masked.to(args.device), targets)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        step, seen = step + 1, seen + ids.numel()
+        if not math.isfinite(losses[-1]):
+            raise SystemExit(f"the loss is {losses[-1]} at step {step}; start again with a smaller --learning-rate")
+        if step % 100 == 0:
+            log.info(
+                "step %d, %.2f M tokens, loss %.3f, %.0f tokens/s",
+                step,
+                seen / 1e6,
+                np.mean(losses[-100:]),
+                seen / (time.monotonic() - started),
+            )
+        if time.monotonic() - last_saved > CHECKPOINT_SECONDS:
+            save(model, args.init, args.output)
+            last_saved = time.monotonic()
+    save(model, args.init, args.output)
+    log.info("done: %d steps, %.2f M tokens, loss of the last 200 steps %.3f", step, seen / 1e6, np.mean(losses[-200:]))
+
+
+if __name__ == "__main__":
+    main()
