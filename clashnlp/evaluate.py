@@ -94,6 +94,7 @@ def partial_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]
 def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema) -> dict[str, Any]:
     """Metrics of predictions, as JSON values: spans (strict and partial), attributes, relations, false relations, by label and language.
 
+    Strict F1 comes with its 95 % `interval`, see `bootstrap`.
     Relations are scored on predicted spans: both ends must be right as well. A document that was annotated for some labels only is scored
     on those. See `false_relations` for what is counted there.
 
@@ -117,6 +118,9 @@ def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Sc
     result["spans"] = _breakdown(strict_score, gold_spans, spans, langs, schema.labels)
     result["spans_partial"] = _breakdown(partial_score, gold_spans, spans, langs, schema.labels)
     result["relations"] = _breakdown(strict_score, gold_relations, relations, langs, relation_labels)
+    for key, want, have in (("spans", gold_spans, spans), ("relations", gold_relations, relations)):
+        interval = bootstrap([(len(a & b), len(b), len(a)) for a, b in zip(want, have, strict=True)])
+        result[key]["interval"] = [round(end, 4) for end in interval]
     result["attributes"] = {attribute.name: _accuracy(gold, predicted, attribute.name, langs) for attribute in schema.attributes}
     result["false_relations"] = false_relations(gold, predicted, schema)
     return result
@@ -195,6 +199,9 @@ def summary(metrics: dict[str, Any]) -> str:
 
     for title, key in (("spans, strict", "spans"), ("spans, partial", "spans_partial"), ("relations, strict", "relations")):
         add(title, metrics[key])
+        if "interval" in metrics[key]:
+            low, high = metrics[key]["interval"]
+            lines.append(f"  95 % of resampled document sets have an F1 between {low:.3f} and {high:.3f}")
         for group in ("labels", "langs"):
             for name, row in metrics[key][group].items():
                 if row["gold"] or row["predicted"]:

@@ -156,8 +156,8 @@ class ClashModel:
         pairs = relations.candidates(
             found.rows, tokens.sentences, schema, max_distance=config.max_distance, max_sentences=config.max_sentences
         )
-        attributes = np.zeros((len(found), len(schema.values)), dtype=np.float32)
-        logits = np.zeros((len(pairs.pairs), len(schema.relations)), dtype=np.float32)
+        attributes = np.zeros((len(found), len(schema.values) or 1), dtype=np.float32)
+        logits = np.zeros((len(pairs.pairs), len(schema.relations) or 1), dtype=np.float32)
         for words, members, chosen in relations.blocks(found.rows, pairs.pairs):
             rows = found.rows[members] - np.array([words.start, words.start, 0])
             inside = np.searchsorted(members, pairs.pairs[chosen])

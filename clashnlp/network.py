@@ -35,7 +35,8 @@ class ClashNetwork(nn.Module):
         self.state = nn.Linear(width, config.state_size)
         self.label = nn.Embedding(len(schema.labels), config.state_size)
         self.span = nn.Sequential(nn.Linear(4 * config.state_size, config.relation_size), nn.GELU(), nn.Dropout(0.1))
-        self.attribute = nn.Linear(config.relation_size, len(schema.values))
+        # A schema without attributes or relations still gets one output, which nobody reads: graphs cannot have none.
+        self.attribute = nn.Linear(config.relation_size, len(schema.values) or 1)
         self.context = nn.Linear(config.state_size, config.context_size)
         self.pair = nn.ModuleDict(
             {
@@ -44,12 +45,13 @@ class ClashNetwork(nn.Module):
                 "context": nn.Linear(config.context_size, config.relation_size, bias=False),
             }
         )
-        self.features = nn.ModuleList(nn.Embedding(size, config.relation_size) for size in FEATURE_SIZES)
-        self.relation = nn.Sequential(
-            nn.LayerNorm(config.relation_size), nn.GELU(), nn.Dropout(0.1), nn.Linear(config.relation_size, len(schema.relations))
-        )
-        for table in self.features:
+        tables = [nn.Embedding(size, config.relation_size) for size in FEATURE_SIZES]
+        for table in tables:
             nn.init.normal_(table.weight, std=0.1)
+        self.features = nn.ModuleList(tables)
+        self.relation = nn.Sequential(
+            nn.LayerNorm(config.relation_size), nn.GELU(), nn.Dropout(0.1), nn.Linear(config.relation_size, len(schema.relations) or 1)
+        )
 
     def encode(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Word states (b, t, D) and tag logits (b, t, tags) of token ids (b, t) with their mask (b, t)."""
@@ -90,8 +92,8 @@ def range_max(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """
     padded = torch.cat([rows, rows.new_full((1 << (_LEVELS - 1), rows.shape[1]), _NOTHING)])
     tables = [padded]
-    for level in range(_LEVELS - 1):
-        step, table = 1 << level, tables[-1]
+    for power in range(_LEVELS - 1):
+        step, table = 1 << power, tables[-1]
         tables.append(torch.maximum(table, torch.cat([table[step:], table[:step]])))
     flat = torch.cat(tables)
     length = (high - low).clamp(max=(1 << _LEVELS) - 1)
@@ -122,15 +124,12 @@ def build_network(config: ModelConfig) -> ClashNetwork:
     return ClashNetwork(config, without_pooler(AutoModel.from_config, encoder_config))
 
 
-def without_pooler(build: Any, *args: Any, **options: Any) -> PreTrainedModel:
+def without_pooler(build: Any, *args: Any, **options: Any) -> Any:
     """What `build` returns, told not to add the unused pooling layer where the architecture has one."""
     try:
-        model = build(*args, add_pooling_layer=False, **options)
+        return build(*args, add_pooling_layer=False, **options)
     except TypeError:
-        model = build(*args, **options)
-    if not isinstance(model, PreTrainedModel):
-        raise ModelError(f"the encoder is a {type(model).__name__}, not a transformers model")
-    return model
+        return build(*args, **options)
 
 
 def load_network(folder: Path) -> ClashNetwork:

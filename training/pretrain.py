@@ -91,7 +91,8 @@ def save(model: MaskedLanguageModel, init: Path, output: Path) -> None:
     staging.rename(output)
 
 
-def main() -> None:
+def parse_arguments() -> argparse.Namespace:
+    """The command line's options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, nargs="+", required=True)
     parser.add_argument("--init", type=Path, required=True)
@@ -102,20 +103,38 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def first_lines(path: Path | None) -> set[str]:
+    """The first 60 characters of every long line of the documents in a JSON Lines file; none without a file."""
+    rows = path.read_text(encoding="utf-8").splitlines() if path else []
+    return {part[:60] for row in rows for part in json.loads(row)["text"].split("\n") if len(part) >= 60}
+
+
+def mask(ids: torch.Tensor, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Changes the ids (b, t) in place; which of them are to be guessed (b, t), and what they were (number guessed,)."""
+    chosen = (torch.rand(ids.shape) < MASKED_SHARE) & (ids > MASK)
+    targets = ids[chosen]
+    # Of the chosen tokens a tenth stays and a tenth becomes another token (Devlin et al. 2019, section 3.1).
+    kind = torch.rand(ids.shape)
+    ids[chosen & (kind < 0.8)] = MASK
+    swapped = chosen & (kind >= 0.9)
+    ids[swapped] = torch.randint(MASK + 1, vocabulary, (int(swapped.sum()),))
+    return chosen, targets
+
+
+def main() -> None:
+    args = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(0)
     random = np.random.default_rng(0)
 
-    leave_out: set[str] = set()
-    if args.leave_out:
-        for line in args.leave_out.read_text(encoding="utf-8").splitlines():
-            leave_out.update(part[:60] for part in json.loads(line)["text"].split("\n") if len(part) >= 60)
-    documents = read_documents(args.text, leave_out=leave_out)
+    documents = read_documents(args.text, leave_out=first_lines(args.leave_out))
     tokenizer = Tokenizer.from_file(str(args.init / "tokenizer.json"))
-    about_conflict = [len(CONFLICT.findall(d, 0, 3000)) >= 2 for d in documents]
-    conflict = pack([d for d, yes in zip(documents, about_conflict, strict=True) if yes], tokenizer, args.length)
-    other = pack([d for d, yes in zip(documents, about_conflict, strict=True) if not yes], tokenizer, args.length)
+    near = [document for document in documents if len(CONFLICT.findall(document, 0, 3000)) >= 2]
+    rest = [document for document in documents if len(CONFLICT.findall(document, 0, 3000)) < 2]
+    conflict, other = pack(near, tokenizer, args.length), pack(rest, tokenizer, args.length)
     log.info("%d documents; %.1f M tokens on conflict, %.1f M on other matters", len(documents), conflict.size / 1e6, other.size / 1e6)
 
     config = AutoConfig.from_pretrained(args.init)
@@ -127,23 +146,14 @@ def main() -> None:
     losses: list[float] = []
     step = seen = 0
     while (share := (time.monotonic() - started) / (60 * args.minutes)) < 1:
-        rate = args.learning_rate * min((step + 1) / 100, 1 - share)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        near = round(args.batch * 2 / 3)
-        rows = np.concatenate(
-            [conflict[random.integers(len(conflict), size=near)], other[random.integers(len(other), size=args.batch - near)]]
-        )
-        ids = torch.from_numpy(rows.astype(np.int64))
-        masked = (torch.rand(ids.shape) < MASKED_SHARE) & (ids > MASK)
-        targets = ids[masked].to(args.device)
-        # Of the chosen tokens a tenth stays and a tenth becomes another token (Devlin et al. 2019, section 3.1).
-        kind = torch.rand(ids.shape)
-        ids[masked & (kind < 0.8)] = MASK
-        swapped = masked & (kind >= 0.9)
-        ids[swapped] = torch.randint(MASK + 1, config.vocab_size, (int(swapped.sum()),))
+            group["lr"] = args.learning_rate * min((step + 1) / 100, 1 - share)
+        count = round(args.batch * 2 / 3)
+        parts = [table[random.integers(len(table), size=size)] for table, size in ((conflict, count), (other, args.batch - count))]
+        ids = torch.from_numpy(np.concatenate(parts).astype(np.int64))
+        masked, targets = mask(ids, config.vocab_size)
         with torch.autocast(args.device, dtype=torch.bfloat16):
-            loss = model(ids.to(args.device), masked.to(args.device), targets)
+            loss = model(ids.to(args.device), masked.to(args.device), targets.to(args.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -153,13 +163,8 @@ def main() -> None:
         if not math.isfinite(losses[-1]):
             raise SystemExit(f"the loss is {losses[-1]} at step {step}; start again with a smaller --learning-rate")
         if step % 100 == 0:
-            log.info(
-                "step %d, %.2f M tokens, loss %.3f, %.0f tokens/s",
-                step,
-                seen / 1e6,
-                np.mean(losses[-100:]),
-                seen / (time.monotonic() - started),
-            )
+            rate = seen / (time.monotonic() - started)
+            log.info("step %d, %.2f M tokens, loss %.3f, %.0f tokens/s", step, seen / 1e6, np.mean(losses[-100:]), rate)
         if time.monotonic() - last_saved > CHECKPOINT_SECONDS:
             save(model, args.init, args.output)
             last_saved = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +61,13 @@ class TorchBackend:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `clashnlp.backends.Backend.relate`."""
         with self._mode(), torch.inference_mode():
-            attributes, relations = self._network.relate(*map(self._tensor, (states, spans, pairs, features)))
+            attributes, relations = self._network.relate(*[self._tensor(array) for array in (states, spans, pairs, features)])
         return _array(attributes), _array(relations)
 
     def _mode(self) -> torch.autocast:
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._device.type == "cuda")
 
-    def _tensor(self, array: NDArray[np.generic]) -> torch.Tensor:
+    def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from clashnlp.config import ModelConfig
-from clashnlp.evaluate import relation_keys, span_key
+from clashnlp.evaluate import RelationKey, relation_keys, span_key
 from clashnlp.model import ClashModel, Reading
 from clashnlp.types import Analysis, Document
 
@@ -46,8 +46,8 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     thresholds = {}
     for relation in schema.relations:
         gold = sum(key[-1] == relation.label for keys in gold_relations for key in keys)
-        scored = [(score, right) for label, score, right in scored_relations if label == relation.label]
-        thresholds[relation.label] = _best_threshold(scored, gold)
+        of_label = [(score, right) for label, score, right in scored_relations if label == relation.label]
+        thresholds[relation.label] = _best_threshold(of_label, gold)
     return config.replace(relation_thresholds=thresholds)
 
 
@@ -59,7 +59,7 @@ def _decode(model: ClashModel, config: ModelConfig, readings: Sequence[Reading])
     return [model.with_config(config).decode(reading) for reading in readings]
 
 
-def _scored_relations(found: Sequence[Document], gold: Sequence[set[tuple[object, object, str]]]) -> list[tuple[str, float, bool]]:
+def _scored_relations(found: Sequence[Document], gold: Sequence[set[RelationKey]]) -> list[tuple[str, float, bool]]:
     return [
         (relation.label, float(relation.score or 0), (span_key(relation.head), span_key(relation.tail), relation.label) in keys)
         for document, keys in zip(found, gold, strict=True)

@@ -101,7 +101,9 @@ def _share_embeddings(model: onnx.ModelProto, network: ClashNetwork, weights: Pa
     ONNX keeps large tensors in files of any layout, by offset and length (ONNX IR, "External tensor data"), and a safetensors file is a
     header with raw tensors behind it. The rows that a text needs are widened to float32 after the look-up.
     """
-    wanted = network.encoder.get_input_embeddings().weight
+    embeddings: torch.nn.Module = network.encoder.get_input_embeddings()
+    wanted = embeddings.weight
+    assert isinstance(wanted, torch.nn.Parameter)
     key = next(name for name, parameter in network.named_parameters() if parameter is wanted)
     with weights.open("rb") as file:
         size = struct.unpack("<Q", file.read(8))[0]

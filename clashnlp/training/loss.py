@@ -87,7 +87,7 @@ class JointLoss(nn.Module):
     ) -> Tensor:
         """The weighted sum of the attribute and the relation losses of all documents, which are laid end to end."""
         schema, offset = self.settings.schema, 0
-        span_rows, value_rows, pair_rows, feature_rows, allowed_rows, target_rows = ([] for _ in range(6))  # type: ignore[var-annotated]
+        span_rows, value_rows, pair_rows, feature_rows, allowed_rows, target_rows = ([] for _ in range(6))
         spans_before = 0
         for example, size in zip(examples, sizes, strict=True):
             guess = None if guesses is None else guesses[offset : offset + size]
@@ -125,6 +125,8 @@ class JointLoss(nn.Module):
             part = attributes[:, column : column + len(attribute.values)].float()
             loss = loss + self.attribute_weight * nn.functional.cross_entropy(part, values_of[:, at], ignore_index=-1, reduction="sum")
             column += len(attribute.values)
+        if not schema.relations:
+            return loss
         losses = nn.functional.binary_cross_entropy_with_logits(logits.float(), tensor(target_rows), reduction="none")
         return loss + self.relation_weight * losses[tensor(allowed_rows)].sum()
 

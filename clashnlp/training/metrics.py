@@ -20,7 +20,7 @@ def _info(description: str, item: dict[str, datasets.Value]) -> evaluate.MetricI
 _SPAN = {"start": datasets.Value("int64"), "end": datasets.Value("int64"), "label": datasets.Value("string")}
 
 
-class SpanMetric(evaluate.Metric):
+class SpanMetric(evaluate.Metric):  # type: ignore[misc]
     """Strict and partial precision, recall and F1 of spans; predictions and references are a list of spans for each document."""
 
     def _info(self) -> evaluate.MetricInfo:
@@ -35,7 +35,7 @@ class SpanMetric(evaluate.Metric):
         return {"precision": strict.precision, "recall": strict.recall, "f1": strict.f1, "partial_f1": partial.f1}
 
 
-class RelationMetric(evaluate.Metric):
+class RelationMetric(evaluate.Metric):  # type: ignore[misc]
     """Strict precision, recall and F1 of relations: both spans and the label must agree."""
 
     def _info(self) -> evaluate.MetricInfo:

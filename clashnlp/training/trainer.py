@@ -25,7 +25,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_utils import get_last_checkpoint
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils import logging as hf_logging
 
 from clashnlp import store
 from clashnlp.backends.torch import TorchBackend
@@ -34,7 +34,7 @@ from clashnlp.errors import DataError, ModelError
 from clashnlp.evaluate import evaluate
 from clashnlp.model import ClashModel
 from clashnlp.network import ClashNetwork, build_network, load_network, save_weights, without_pooler
-from clashnlp.schema import Schema
+from clashnlp.schema import CLASH, Schema
 from clashnlp.tokens import Tokenizer
 from clashnlp.training.calibrate import calibrate
 from clashnlp.training.data import make_examples, read_annotated
@@ -108,7 +108,7 @@ def train(
     """
     options = options or TrainOptions()
     if not sys.stderr.isatty():
-        disable_progress_bar()
+        hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
     if not train_documents or not dev_documents:
         raise DataError("the training files and the development files must each hold at least one document")
@@ -134,10 +134,11 @@ def train(
         callbacks=[_OwnMistakes(loss, options.mistakes_after), EarlyStoppingCallback(_PATIENCE)],
     )
     trainer.remove_callback(PrinterCallback)  # The report has a line an epoch already.
-    trainer.prepare(config, tokenizer, dev_documents, head_factor=options.head_factor, report=report)
-    checkpoint = get_last_checkpoint(trainer.args.output_dir) if options.resume and Path(trainer.args.output_dir).is_dir() else None
+    trainer.prepare(loss, tokenizer, dev_documents, head_factor=options.head_factor, report=report)
+    folder = trainer.args.output_dir or ""
+    checkpoint = get_last_checkpoint(folder) if options.resume and Path(folder).is_dir() else None  # type: ignore[no-untyped-call]
     if options.resume and checkpoint is None:
-        report(f"no checkpoint in {trainer.args.output_dir}, so training begins anew")
+        report(f"no checkpoint in {folder}, so training begins anew")
     trainer.train(resume_from_checkpoint=checkpoint)
 
     live = ClashModel(config, tokenizer, TorchBackend(network.eval(), trainer.args.device))
@@ -183,7 +184,7 @@ def _is_clashnlp(folder: Path) -> bool:
 def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, Tokenizer, ModelConfig]:
     try:
         encoder_config = AutoConfig.from_pretrained(folder)
-        encoder = without_pooler(AutoModel.from_pretrained, folder, config=encoder_config, dtype=torch.float32, use_safetensors=True)
+        encoder = _load_encoder(folder, encoder_config)
         if (folder / store.TOKENIZER_FILE).is_file():
             tokenizer = Tokenizer.load(folder / store.TOKENIZER_FILE)
         else:
@@ -205,10 +206,23 @@ def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, To
     offset = (encoder_config.pad_token_id or 0) + 1 if encoder_config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
     positions = getattr(encoder_config, "max_position_embeddings", None) or 512
     window = min(256, positions - offset) - frame
-    config = ModelConfig(**({"schema": schema} if schema else {}), encoder=row, window=window, overlap=window // 4)
+    config = ModelConfig(schema=schema or CLASH, encoder=row, window=window, overlap=window // 4)
     network = build_network(config)
     network.encoder.load_state_dict(encoder.state_dict())
     return network, tokenizer, config
+
+
+def _load_encoder(folder: Path, config: Any) -> Any:
+    verbosity = hf_logging.get_verbosity()
+    hf_logging.set_verbosity_error()  # It would list the pooling layer's weights, which are left out on purpose.
+    try:
+        options = {"config": config, "dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        encoder, loading = without_pooler(AutoModel.from_pretrained, folder, **options)
+    finally:
+        hf_logging.set_verbosity(verbosity)
+    if missing := [key for key in loading["missing_keys"] if "pooler" not in key]:
+        raise ModelError(f"{folder}: the encoder's file lacks {len(missing)} of its weights, {missing[0]} for one")
+    return encoder
 
 
 def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config: ModelConfig) -> None:
@@ -223,11 +237,9 @@ def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config
 class ClashTrainer(Trainer):
     """transformers' Trainer whose evaluation is the library's prediction of whole documents."""
 
-    def prepare(
-        self, config: ModelConfig, tokenizer: Tokenizer, dev_documents: Sequence[Document], *, head_factor: float, report: Any
-    ) -> None:
+    def prepare(self, loss: JointLoss, tokenizer: Tokenizer, dev_documents: Sequence[Document], *, head_factor: float, report: Any) -> None:
         """Tells what to evaluate on, and how much faster the heads learn than the encoder."""
-        self._config = config
+        self._loss = loss
         self._tokenizer = tokenizer
         self._dev_documents = list(dev_documents)
         self._head_factor = head_factor
@@ -237,7 +249,7 @@ class ClashTrainer(Trainer):
         """AdamW with the encoder's rate and the heads' larger one; biases and norms are not decayed."""
         if self.optimizer is None:
             groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-            for name, parameter in self.model.named_parameters():
+            for name, parameter in self._loss.named_parameters():
                 groups.setdefault((".encoder." in name, parameter.ndim > 1), []).append(parameter)
             rate = self.args.learning_rate
             self.optimizer = torch.optim.AdamW(
@@ -255,10 +267,10 @@ class ClashTrainer(Trainer):
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Span and relation F1 on the development documents, as `clashnlp evaluate` measures them."""
-        network = self.model.network
+        network = self._loss.network
         network.eval()
-        model = ClashModel(self._config, self._tokenizer, TorchBackend(network, self.args.device))
-        metrics = evaluate(self._dev_documents, list(model.predict_many(self._dev_documents)), self._config.schema)
+        model = ClashModel(self._loss.settings, self._tokenizer, TorchBackend(network, self.args.device))
+        metrics = evaluate(self._dev_documents, list(model.predict_many(self._dev_documents)), self._loss.settings.schema)
         network.train()
         spans, relations = metrics["spans"]["f1"], metrics["relations"]["f1"]
         row = {"spans_f1": spans, "relations_f1": relations, "mean_f1": (spans + relations) / 2}
@@ -311,5 +323,5 @@ def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> Tr
 
 def _fast_bf16() -> bool:
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,0 +1,144 @@
+import io
+import json
+import sys
+
+import pytest
+from conftest import EXAMPLES
+
+from clashnlp.cli import main
+from clashnlp.formats import read_documents
+
+
+@pytest.fixture
+def run(untrained, capsys):
+    """Runs a command on a tiny model with random weights; returns the exit code, the output's rows and what was said."""
+
+    def run(command, *arguments, model=True):
+        options = ["--model", str(untrained["wordpiece"])] if model else []
+        code = main([command, *map(str, arguments), *options])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def rows(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_predict_keeps_ids_meta_and_order(run, tmp_path):
+    path = tmp_path / "in.jsonl"
+    given = [{"id": at, "lang": "en", "text": f"{at} soldiers died in Taiz", "url": f"u{at}", "n": [at]} for at in range(30)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in given), encoding="utf-8")
+    code, out, err = run("predict", path, "-o", tmp_path / "out.jsonl")
+    assert (code, out, err) == (0, "", "")
+    found = rows((tmp_path / "out.jsonl").read_text(encoding="utf-8"))
+    assert [{key: row[key] for key in given[0]} for row in found] == given
+    # The output is in the form of the guidelines: it reads back as annotated documents.
+    assert len(list(read_documents(tmp_path / "out.jsonl"))) == 30
+    assert all({"id", "start", "end", "label", "text", "score"} <= set(span) for row in found for span in row["spans"])
+
+
+def test_bad_input_is_named_and_the_rest_is_done(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.txt").write_text("قتل ستة جنود", encoding="utf-8")
+    (folder / "b.txt").write_bytes(b"\xff\xfe\x00binary")
+    (folder / "c.txt").write_text("  \n", encoding="utf-8")
+    (folder / "d.jsonl").write_text('{"text": "one"}\n{"text": \n{"text": "three"}\n', encoding="utf-8")
+    (folder / "e.csv").write_text("report\nx\n", encoding="utf-8")
+    code, out, err = run("predict", folder, tmp_path / "missing.txt")
+    assert code == 1
+    assert [row["id"] for row in rows(out)] == ["a", "c", "d-1", "d-3"]
+    lines = err.splitlines()
+    assert len(lines) == 6
+    for line, part in zip(lines, ["b.txt: is UTF-16", "holds no text", "d.jsonl:2: broken JSON", "no column 'text'", "missing.txt"], strict=False):
+        assert part in line
+    assert lines[-1] == "clashnlp: 4 reports read, 5 problems (named above)"
+    assert "Traceback" not in err
+
+
+def test_standard_input(run, monkeypatch):
+    class Stdin:
+        buffer = io.BytesIO("Two soldiers died.".encode())
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    code, out, _ = run("predict", "-")
+    assert (code, rows(out)[0]["text"]) == (0, "Two soldiers died.")
+    Stdin.buffer = io.BytesIO(b'{"id": "x", "text": "a"}\n')
+    code, out, _ = run("predict", "-", "--input-format", "jsonl")
+    assert rows(out)[0]["id"] == "x"
+
+
+def test_a_terminal_gets_a_summary(run, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    code, out, _ = run("predict", EXAMPLES)
+    assert code == 0
+    assert "\x1b[1m" in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = run("predict", EXAMPLES)
+    assert "\x1b" not in out
+
+
+def test_a_report_cannot_control_the_terminal(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    (tmp_path / "x.jsonl").write_text(json.dumps({"id": "a\x1b[2Jb", "text": "killed\x07 \x1b[31m six \u202e soldiers"}) + "\n")
+    _, out, _ = run("predict", tmp_path / "x.jsonl")
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
+
+
+def test_the_output_must_not_be_an_input(run, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+    code, _, err = run("predict", tmp_path / "a.jsonl", "-o", tmp_path / "a.jsonl")
+    assert code == 2
+    assert "is an input as well" in err
+    assert (tmp_path / "a.jsonl").read_text() == '{"text": "a"}\n'
+
+
+def test_evaluate_prints_and_writes_metrics(run, tmp_path, corpus):
+    from clashnlp.formats import jsonl
+
+    (tmp_path / "gold.jsonl").write_text("".join(map(jsonl.write, corpus[:10])), encoding="utf-8")
+    code, out, _ = run("evaluate", "--data", tmp_path / "gold.jsonl", "-o", tmp_path / "metrics.json")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert code == 0
+    assert out.startswith("10 documents\n")
+    assert metrics["spans"]["gold"] == sum(len(document.spans) for document in corpus[:10])
+
+
+def test_info_tells_what_a_model_is(untrained, capsys):
+    assert main(["info", str(untrained["bpe"])]) == 0
+    out = capsys.readouterr().out
+    assert "encoder    roberta" in out
+    assert "relation   CLASHED_WITH: FACTION - FACTION" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "x.txt", "--model", "/nowhere/model"], "there is no folder /nowhere/model"),
+        (["info", "/nowhere/model"], "there is no folder"),
+        (["evaluate", "--data", "/nowhere/gold.jsonl"], "no annotated document"),
+        (["train", "--train", "/nowhere/a.jsonl", "--dev", "/nowhere/b.jsonl", "--output", "/tmp/never"], "/nowhere/a.jsonl"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments, message, capsys):
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
+    from test_training import residents, write
+
+    files = write(tmp_path / "a.jsonl", residents(16, 0)), write(tmp_path / "b.jsonl", residents(4, 1))
+    command = ["train", "--train", str(files[0]), "--dev", str(files[1]), "--output", str(tmp_path / "m"), "--init", str(encoders["bpe"])]
+    assert main(command) == 2
+    assert "unknown label 'PER'" in capsys.readouterr().err
+    assert main([*command, "--schema", "data", "--epochs", "1"]) == 0
+    assert "the model is in" in capsys.readouterr().out
+    assert main(["export", str(tmp_path / "m"), "--float32"]) == 0
+    assert main(["predict", str(files[1]), "--model", str(tmp_path / "m"), "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4

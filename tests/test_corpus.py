@@ -1,0 +1,37 @@
+"""The repository's own corpus keeps to the annotation guidelines where a machine can tell."""
+
+import pytest
+
+from clashnlp import CLASH
+from clashnlp.tokens import split_words
+
+
+def test_there_are_reports_without_a_clash(corpus):
+    quiet = [document for document in corpus if not any(r.label in ("CLASHED_WITH", "INFLICTED_BY") for r in document.relations)]
+    assert len(quiet) >= 100
+
+
+def test_ids_are_unique(corpus):
+    assert len({document.id for document in corpus}) == len(corpus)
+
+
+@pytest.mark.parametrize("rule", ["words", "outcomes", "signatures", "overlaps"])
+def test_every_document_keeps_the_rule(corpus, rule):
+    broken = []
+    for document in corpus:
+        edges = split_words(document.text)
+        starts, ends = set(edges[:, 0].tolist()), set(edges[:, 1].tolist())
+        for span in document.spans:
+            if rule == "words" and not (span.start in starts and span.end in ends):
+                broken.append((document.id, span.text))
+            if rule == "outcomes" and (span.label == "CASUALTY") != ("outcome" in span.attributes):
+                broken.append((document.id, span.text))
+        for label in CLASH.labels if rule == "overlaps" else ():
+            spans = document.of(label)
+            broken += [(document.id, b.text) for a, b in zip(spans, spans[1:], strict=False) if b.start < a.end]
+        for relation in document.relations if rule == "signatures" else ():
+            kind = CLASH.relation(relation.label)
+            late = kind.symmetric and relation.head.start > relation.tail.start
+            if (relation.head.label, relation.tail.label) not in kind.signatures or late:
+                broken.append((document.id, relation.label))
+    assert broken == []

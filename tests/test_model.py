@@ -1,0 +1,116 @@
+import itertools
+
+import numpy as np
+import pytest
+from conftest import KINDS
+
+from clashnlp import Analysis, ClashModel, DataError, Document, ModelError
+from clashnlp.tokens import split_words
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def model(request, untrained) -> ClashModel:
+    return ClashModel.from_pretrained(untrained[request.param])
+
+
+def shape(analysis: Analysis) -> list[tuple[int, int, str]]:
+    return [(span.start, span.end, span.label) for span in analysis.spans]
+
+
+def test_documents_come_back_in_order_with_what_they_had(model, corpus):
+    documents = [Document(d.text, id=at, lang=d.lang, meta={"url": f"u{at}"}) for at, d in enumerate(corpus[:30])]
+    found = list(model.predict_many(iter(documents), batch_tokens=300))
+    assert [(a.id, a.lang, a.text, a.meta) for a in found] == [(d.id, d.lang, d.text, d.meta) for d in documents]
+    assert all(isinstance(analysis, Analysis) for analysis in found)
+
+
+def test_batching_does_not_change_the_answer(untrained, corpus):
+    model = ClashModel.from_pretrained(untrained["bpe"], backend="torch")
+    texts = [document.text for document in corpus[:20]]
+    together = [shape(analysis) for analysis in model.predict_many(texts, batch_tokens=4096)]
+    assert together == [shape(model.predict(text)) for text in texts]
+    assert any(together)
+
+
+def test_spans_stand_on_words_and_relations_on_spans(model, corpus):
+    for document in corpus[::40]:
+        analysis = model.predict(document.text)
+        edges = split_words(document.text)
+        assert {span.start for span in analysis.spans} <= set(edges[:, 0].tolist())
+        assert {span.end for span in analysis.spans} <= set(edges[:, 1].tolist())
+        assert len({span.id for span in analysis.spans}) == len(analysis.spans)
+        for label in model.config.schema.labels:
+            ordered = analysis.of(label)
+            assert all(one.end <= other.start for one, other in itertools.pairwise(ordered))
+        for relation in analysis.relations:
+            kind = model.config.schema.relation(relation.label)
+            assert (relation.head.label, relation.tail.label) in kind.signatures
+            assert not kind.symmetric or relation.head.start <= relation.tail.start
+        assert all(0 <= one.score <= 1 for one in (*analysis.spans, *analysis.relations))
+        assert all(("outcome" in span.attributes) == (span.label == "CASUALTY") for span in analysis.spans)
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "...", "🚨"])
+def test_texts_without_words(model, text):
+    analysis = model.predict(text)
+    assert (analysis.text, analysis.spans, analysis.relations) == (text, (), ())
+
+
+def test_nothing_is_cut_from_a_long_text(untrained, corpus):
+    model = ClashModel.from_pretrained(untrained["wordpiece"], threads=2)
+    part = "\n".join(document.text for document in corpus[:200])
+    text = part * 5
+    analysis = model.predict(text)
+    assert analysis.text == text
+    assert max(span.start for span in analysis.spans) > len(part) * 4.9
+    assert max(relation.tail.start for relation in analysis.relations) > len(part) * 4.9
+    counts = np.histogram([span.start for span in analysis.spans], bins=5, range=(0, len(text)))[0]
+    # The same text in other windows: about the same number of spans in each of its five copies.
+    assert counts.min() > 0.9 * counts.max()
+
+
+def test_predict_many_reads_ahead_only_so_far(untrained):
+    model = ClashModel.from_pretrained(untrained["wordpiece"])
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        for taken in itertools.count(1):  # noqa: B007
+            yield "قتل ستة جنود في اشتباكات قرب تعز."
+
+    assert len(list(itertools.islice(model.predict_many(endless(), batch_tokens=32), 5))) == 5
+    assert taken < 200
+
+
+def test_wrong_types_are_refused(untrained):
+    model = ClashModel.from_pretrained(untrained["bpe"])
+    with pytest.raises(TypeError, match="this is int"):
+        model.predict(3)
+    with pytest.raises(DataError, match="surrogate"):
+        model.predict("a\ud800")
+    with pytest.raises(ValueError, match="batch_tokens"):
+        list(model.predict_many(["a"], batch_tokens=0))
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"lacks config.json, so it is no clashnlp model"):
+        ClashModel.from_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"there is no folder /nowhere/at/all"):
+        ClashModel.from_pretrained("/nowhere/at/all")
+    with pytest.raises(ModelError, match=r"no folder some-organisation/some-model"):
+        ClashModel.from_pretrained("some-organisation/some-model")
+
+
+def test_models_come_from_the_hub(untrained, monkeypatch):
+    import huggingface_hub
+
+    asked = {}
+
+    def stub(name, *, revision, allow_patterns):
+        asked.update(name=name, revision=revision, patterns=allow_patterns)
+        return str(untrained["wordpiece"])
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", stub)
+    assert ClashModel.from_pretrained("organisation/model", revision="v1").predict("Aleppo").text == "Aleppo"
+    assert (asked["name"], asked["revision"]) == ("organisation/model", "v1")
+    assert not any("bin" in pattern or "pt" in pattern for pattern in asked["patterns"])

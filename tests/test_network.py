@@ -1,0 +1,108 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from conftest import KINDS
+
+from clashnlp.backends import load_backend
+from clashnlp.errors import ModelError
+from clashnlp.network import load_network, range_max
+from clashnlp.relations import FEATURE_SIZES
+
+
+def test_range_max_is_the_maximum_of_each_range():
+    rows = torch.randn(300, 4)
+    low = torch.randint(0, 300, (500,))
+    high = torch.minimum(low + torch.randint(-3, 255, (500,)), torch.tensor(300))
+    found = range_max(rows, low, high)
+    for start, stop, row in zip(low.tolist(), high.tolist(), found, strict=True):
+        expected = rows[start:stop].amax(dim=0) if stop > start else torch.full((4,), -1e4)
+        assert torch.equal(row, expected)
+
+
+def test_gradients_reach_the_maxima():
+    rows = torch.tensor([[1.0], [3.0], [2.0]], requires_grad=True)
+    range_max(rows, torch.tensor([0]), torch.tensor([3])).sum().backward()
+    assert rows.grad is not None
+    assert rows.grad[1, 0] > 0
+    assert rows.grad[0, 0] == rows.grad[2, 0] == 0
+
+
+def batch(vocabulary: int, shape: tuple[int, int], pad: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    ids = random.integers(5, vocabulary, shape)
+    mask = np.ones_like(ids)
+    mask[-1, shape[1] // 2 :] = 0
+    ids[mask == 0] = pad
+    return ids, mask
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_backends_agree_in_every_shape(untrained, kind):
+    from clashnlp.training.export import export_onnx
+
+    folder = untrained[kind]
+    export_onnx(folder, int8=False)
+    ort, torch_backend = (load_backend(name, folder, device="cpu", threads=1) for name in ("onnx", "torch"))
+    for shape in ((1, 3), (3, 17), (2, 64)):
+        ids, mask = batch(500, shape, pad=0 if kind == "wordpiece" else 1)
+        for ours, theirs in zip(ort.encode(ids, mask), torch_backend.encode(ids, mask), strict=True):
+            assert np.abs(ours - theirs)[mask == 1].max() < 1e-4
+    random = np.random.default_rng(1)
+    for words, spans, pairs in ((1, 0, 0), (1, 1, 0), (40, 6, 9), (300, 20, 50)):
+        states = random.standard_normal((words, 256), dtype=np.float32)
+        first = np.sort(random.integers(0, words, spans))
+        rows = np.stack([first, np.minimum(first + random.integers(0, 3, spans), words - 1), random.integers(0, 4, spans)], axis=1)
+        ends = random.integers(0, max(spans, 1), (pairs, 2))
+        features = np.stack([random.integers(0, size, pairs) for size in FEATURE_SIZES], axis=1)
+        for ours, theirs in zip(ort.relate(states, rows, ends, features), torch_backend.relate(states, rows, ends, features), strict=True):
+            assert ours.shape == theirs.shape
+            assert ours.size == 0 or np.abs(ours - theirs).max() < 1e-4
+
+
+def test_padding_changes_nothing(untrained):
+    backend = load_backend("torch", untrained["wordpiece"], device="cpu", threads=1)
+    ids, _ = batch(500, (1, 9), pad=0)
+    alone = backend.encode(ids, np.ones_like(ids))
+    padded = backend.encode(np.pad(ids, ((0, 0), (0, 5))), np.pad(np.ones_like(ids), ((0, 0), (0, 5))))
+    assert np.abs(alone[1] - padded[1][:, :9]).max() < 1e-5
+
+
+def test_eight_bits_stay_close_and_embeddings_are_stored_once(untrained):
+    from clashnlp.training.export import export_onnx
+
+    folder = untrained["wordpiece"]
+    export_onnx(folder, int8=True)
+    graph = onnx.load(folder / "encoder.onnx", load_external_data=False)
+    outside = [tensor for tensor in graph.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    table = load_network(folder).encoder.get_input_embeddings().weight
+    assert [list(tensor.dims) for tensor in outside] == [list(table.shape)]
+    assert any(node.op_type == "MatMulInteger" for node in graph.graph.node)
+    ort, exact = (load_backend(name, folder, device="cpu", threads=1) for name in ("onnx", "torch"))
+    ids, mask = batch(500, (2, 30), pad=0)
+    ours, theirs = (backend.encode(ids, mask)[1] for backend in (ort, exact))
+    assert 0 < np.abs(ours - theirs)[mask == 1].max() < 0.2 * np.abs(theirs).max()
+
+
+def test_broken_folders_are_named(untrained, tmp_path):
+    with pytest.raises(ModelError, match=r"lacks encoder.onnx; export it with `clashnlp export"):
+        load_backend("onnx", tmp_path, device="cpu", threads=None)
+    (tmp_path / "config.json").write_bytes((untrained["bpe"] / "config.json").read_bytes())
+    with pytest.raises(ModelError, match=r"lacks model.safetensors"):
+        load_backend("torch", tmp_path, device="cpu", threads=None)
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"model.safetensors: the weights cannot be read"):
+        load_backend("torch", tmp_path, device="cpu", threads=None)
+    (tmp_path / "encoder.onnx").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"encoder.onnx: onnxruntime"):
+        load_backend("onnx", tmp_path, device="cpu", threads=None)
+    for name, device in (("tensorflow", "cpu"), ("onnx", "tpu"), ("torch", "nowhere")):
+        with pytest.raises(ModelError, match=r"there is no"):
+            load_backend(name, untrained["bpe"], device=device, threads=None)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_told(untrained):
+    for name in ("onnx", "torch"):
+        with pytest.raises(ModelError, match="CUDA"):
+            load_backend(name, untrained["bpe"], device="cuda", threads=None)
