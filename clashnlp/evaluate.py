@@ -118,9 +118,8 @@ def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Sc
     result["spans"] = _breakdown(strict_score, gold_spans, spans, langs, schema.labels)
     result["spans_partial"] = _breakdown(partial_score, gold_spans, spans, langs, schema.labels)
     result["relations"] = _breakdown(strict_score, gold_relations, relations, langs, relation_labels)
-    for key, want, have in (("spans", gold_spans, spans), ("relations", gold_relations, relations)):
-        interval = bootstrap([(len(a & b), len(b), len(a)) for a, b in zip(want, have, strict=True)])
-        result[key]["interval"] = [round(end, 4) for end in interval]
+    result["spans"]["interval"] = _interval(gold_spans, spans)
+    result["relations"]["interval"] = _interval(gold_relations, relations)
     result["attributes"] = {attribute.name: _accuracy(gold, predicted, attribute.name, langs) for attribute in schema.attributes}
     result["false_relations"] = false_relations(gold, predicted, schema)
     return result
@@ -166,6 +165,11 @@ def _breakdown(
         chosen = [at for at, other in enumerate(langs) if other == lang]
         result["langs"][lang] = score([gold[at] for at in chosen], [predicted[at] for at in chosen]).to_dict()
     return result
+
+
+def _interval(gold: Sequence[set[Any]], predicted: Sequence[set[Any]]) -> list[float]:
+    counts = [(len(want & have), len(have), len(want)) for want, have in zip(gold, predicted, strict=True)]
+    return [round(end, 4) for end in bootstrap(counts)]
 
 
 def _accuracy(gold: Sequence[Document], predicted: Sequence[Document], name: str, langs: Sequence[str]) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def build_tokenizer(kind: str, texts: list[str]) -> tokenizers.Tokenizer:
     """A tokenizer of the kind that BERT, XLM-R or GPT-2 and RoBERTa use."""
     if kind == "wordpiece":
         tokenizer = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
-        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(tokenizers.Regex("[\u064b-\u0652\u0640]"), "")])
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.NFKC(), normalizers.Replace(tokenizers.Regex("[\u064b-\u0652\u0640]"), "")]
+        )
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         trainer = trainers.WordPieceTrainer(vocab_size=1500, special_tokens=special, show_progress=False)

@@ -52,7 +52,9 @@ def test_bad_input_is_named_and_the_rest_is_done(run, tmp_path):
     assert [row["id"] for row in rows(out)] == ["a", "c", "d-1", "d-3"]
     lines = err.splitlines()
     assert len(lines) == 6
-    for line, part in zip(lines, ["b.txt: is UTF-16", "holds no text", "d.jsonl:2: broken JSON", "no column 'text'", "missing.txt"], strict=False):
+    for line, part in zip(
+        lines, ["b.txt: is UTF-16", "holds no text", "d.jsonl:2: broken JSON", "no column 'text'", "missing.txt"], strict=False
+    ):
         assert part in line
     assert lines[-1] == "clashnlp: 4 reports read, 5 problems (named above)"
     assert "Traceback" not in err
@@ -60,7 +62,7 @@ def test_bad_input_is_named_and_the_rest_is_done(run, tmp_path):
 
 def test_standard_input(run, monkeypatch):
     class Stdin:
-        buffer = io.BytesIO("Two soldiers died.".encode())
+        buffer = io.BytesIO(b"Two soldiers died.")
 
     monkeypatch.setattr(sys, "stdin", Stdin)
     code, out, _ = run("predict", "-")

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ def test_kept_parts_divide_the_tokens(count, size, data):
     for window in windows:
         assert 0 <= window.start <= window.keep_start < window.keep_end <= window.end <= count
         assert window.end - window.start == min(size, count)
-    for one, other in zip(windows, windows[1:], strict=False):
+    for one, other in itertools.pairwise(windows):
         assert one.end - other.start >= overlap
         # Both neighbours read half of what they share beyond the border.
         assert min(one.end - one.keep_end, other.keep_start - other.start) >= overlap // 2

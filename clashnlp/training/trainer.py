@@ -214,7 +214,7 @@ def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, To
 
 def _load_encoder(folder: Path, config: Any) -> Any:
     verbosity = hf_logging.get_verbosity()
-    hf_logging.set_verbosity_error()  # It would list the pooling layer's weights, which are left out on purpose.
+    hf_logging.set_verbosity(logging.ERROR)  # type: ignore[no-untyped-call]  # It would list the pooling layer's weights, which are left out on purpose.
     try:
         options = {"config": config, "dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         encoder, loading = without_pooler(AutoModel.from_pretrained, folder, **options)
