@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dev", nargs="+", required=True, metavar="FILE", help="annotated documents to choose by")
     train.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
     train.add_argument("--init", help="model or transformers encoder to begin with, folder or Hub id (default: the embedded model)")
-    train.add_argument("--schema", help="'data' for the labels that the training files use, or a JSON file (default: as in --init)")
+    train.add_argument("--schema", help="'clash', 'data' for the labels that the files use, or a JSON file (default: as in --init)")
     train.add_argument("--epochs", type=float)
     train.add_argument("--batch-documents", type=_positive)
     train.add_argument("--learning-rate", type=float)
@@ -198,7 +198,7 @@ def _train(options: argparse.Namespace) -> int:
         from clashnlp.training.trainer import TrainOptions, train
 
     schema: Schema | str | None = options.schema
-    if isinstance(schema, str) and schema != "data":
+    if isinstance(schema, str) and schema not in ("clash", "data"):
         try:
             schema = Schema.from_dict(json.loads(Path(schema).read_text(encoding="utf-8")))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -8,8 +8,24 @@ from clashnlp.errors import ModelError
 
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
-# Weights in other formats than safetensors are never asked for: nothing is unpickled.
-_DOWNLOADED = ["*.json", "*.safetensors", "*.onnx", "*.txt", "*.model", "*.md"]
+# What is fetched from the Hub, by name: never weights in other formats than safetensors (nothing is unpickled), and never the exports
+# for other runtimes that many encoders carry, which are larger than the encoder itself.
+_DOWNLOADED = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "encoder.onnx",
+    "relate.onnx",
+    "README.md",
+]
 EMBEDDED = Path(__file__).parent / "data" / "model"
 
 

@@ -1,3 +1,4 @@
+import fnmatch
 import itertools
 
 import numpy as np
@@ -113,4 +114,6 @@ def test_models_come_from_the_hub(untrained, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", stub)
     assert ClashModel.from_pretrained("organisation/model", revision="v1").predict("Aleppo").text == "Aleppo"
     assert (asked["name"], asked["revision"]) == ("organisation/model", "v1")
-    assert not any("bin" in pattern or "pt" in pattern for pattern in asked["patterns"])
+    files = ["model.safetensors", "pytorch_model.bin", "model.pt", "onnx/model.onnx", "tokenizer.json", "config.json", "encoder.onnx"]
+    fetched = [file for file in files if any(fnmatch.fnmatch(file, pattern) for pattern in asked["patterns"])]
+    assert fetched == ["model.safetensors", "tokenizer.json", "config.json", "encoder.onnx"]

@@ -40,6 +40,7 @@ from clashnlp.training.calibrate import calibrate
 from clashnlp.training.data import make_examples, read_annotated
 from clashnlp.training.export import export_onnx
 from clashnlp.training.loss import Collator, JointLoss
+from clashnlp.training.report import attribute_report
 from clashnlp.types import Document
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ class TrainOptions:
 
     Attributes:
         init: a clashnlp model (None: the embedded one) or a transformers encoder, as a folder or a Hub id.
-        schema: what to learn: a Schema, "data" for the labels that the training files use, or None for that of `init` (of the annotation
-            guidelines, where `init` is a bare encoder).
+        schema: what to learn: a Schema, "clash" for that of the annotation guidelines, "data" for the labels that the files use, or None
+            for that of `init` ("clash", where `init` is a bare encoder).
         epochs: passes over the training documents, unless the development score stops rising before.
         batch_documents: documents in a step.
         learning_rate: peak of the encoder's rate; None takes 2e-4 for encoders up to 512 wide and 3e-5 for wider ones.
@@ -112,9 +113,11 @@ def train(
     train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
     if not train_documents or not dev_documents:
         raise DataError("the training files and the development files must each hold at least one document")
-    schema = Schema.from_documents([*train_documents, *dev_documents]) if options.schema == "data" else options.schema
+    schema = options.schema
     if isinstance(schema, str):
-        raise ModelError(f"there is no schema {schema!r}; give a Schema, 'data', or None")
+        if schema not in ("clash", "data"):
+            raise ModelError(f"there is no schema {schema!r}; give 'clash', 'data' or a Schema")
+        schema = CLASH if schema == "clash" else Schema.from_documents([*train_documents, *dev_documents])
     torch.manual_seed(options.seed)
     network, tokenizer, config = start(options.init, schema=schema)
     examples, train_report = make_examples(train_documents, tokenizer, config, name="train")
@@ -145,6 +148,7 @@ def train(
     config = calibrate(live, dev_documents)
     live = ClashModel(config, tokenizer, TorchBackend(network, trainer.args.device))
     metrics = evaluate(dev_documents, list(live.predict_many(dev_documents)), config.schema)
+    report(attribute_report(metrics))
     facts = {
         "documents": len(train_documents),
         "epochs": round(trainer.state.epoch or 0, 2),
@@ -214,7 +218,8 @@ def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, To
 
 def _load_encoder(folder: Path, config: Any) -> Any:
     verbosity = hf_logging.get_verbosity()
-    hf_logging.set_verbosity(logging.ERROR)  # type: ignore[no-untyped-call]  # It would list the pooling layer's weights, which are left out on purpose.
+    # It would list the pooling layer's weights, which are left out on purpose.
+    hf_logging.set_verbosity(logging.ERROR)
     try:
         options = {"config": config, "dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         encoder, loading = without_pooler(AutoModel.from_pretrained, folder, **options)
