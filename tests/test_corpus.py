@@ -3,8 +3,10 @@
 import itertools
 
 import pytest
+from conftest import ROOT
 
 from clashnlp import CLASH
+from clashnlp.formats import read_documents
 from clashnlp.tokens import split_words
 
 
@@ -37,3 +39,14 @@ def test_every_document_keeps_the_rule(corpus, rule):
             if (relation.head.label, relation.tail.label) not in kind.signatures or late:
                 broken.append((document.id, relation.label))
     assert broken == []
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "training/README.md", "training/card_template.md"])
+def test_its_size_is_told_rightly(corpus, name):
+    assert f"{len(corpus)} reports" in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_nothing_of_it_is_held_out(corpus):
+    held_out = list(read_documents(ROOT / "tests" / "data" / "held_out.inline"))
+    assert len(held_out) == 17
+    assert not {document.text for document in held_out} & {document.text for document in corpus}
