@@ -7,8 +7,8 @@ import contextlib
 import io
 import json
 import logging
+import math
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ from typing import IO, Any
 from clashnlp import __version__, store
 from clashnlp.backends import NAMES
 from clashnlp.errors import ClashNLPError, DataError, MissingDependencyError
-from clashnlp.formats import FORMATS, jsonl, read_documents
+from clashnlp.formats import FORMATS, SUFFIXES, jsonl, read_documents
 from clashnlp.model import BATCH_TOKENS, ClashModel
 from clashnlp.types import Document
 
@@ -26,9 +26,7 @@ _DONE, _INCOMPLETE, _UNUSABLE = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 all done, 1 some input could not be used, 2 nothing could be done."""
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `clashnlp predict ... | head` ends quietly.
+    """The exit code: 0 all done, 1 some input could not be used (each is named), 2 the command itself could not be carried out."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="clashnlp: %(message)s")
     try:
@@ -36,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClashNLPError as error:
         print(f"clashnlp: {error}", file=sys.stderr)
         return _UNUSABLE
+    except BrokenPipeError:
+        # The reader of our output has seen enough (`clashnlp predict ... | head`). What is still buffered must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         print(f"clashnlp: {error.filename}: {error.strerror}" if error.filename else f"clashnlp: {error}", file=sys.stderr)
         return _UNUSABLE
@@ -76,11 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
     train.add_argument("--init", help="model or transformers encoder to begin with, folder or Hub id (default: the embedded model)")
     train.add_argument("--schema", help="'clash', 'data' for the labels that the files use, or a JSON file (default: as in --init)")
-    train.add_argument("--epochs", type=float)
+    train.add_argument("--epochs", type=_amount)
     train.add_argument("--batch-documents", type=_positive)
-    train.add_argument("--learning-rate", type=float)
-    train.add_argument("--relation-weight", type=float)
-    train.add_argument("--attribute-weight", type=float)
+    train.add_argument("--learning-rate", type=_amount)
+    train.add_argument("--relation-weight", type=_amount)
+    train.add_argument("--attribute-weight", type=_amount)
     train.add_argument("--seed", type=int)
     train.add_argument("--resume", action="store_true", default=None, help="go on from the last checkpoint in --output")
     train.set_defaults(run=_train)
@@ -98,9 +100,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, it is {number}")
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, it is {value!r}")
+    return int(value)
+
+
+def _amount(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, it is {value!r}")
     return number
 
 
@@ -127,10 +138,9 @@ class _Problems:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    if options.output is not None and options.output.exists():
-        for name in options.inputs:
-            if Path(name).exists() and options.output.samefile(name):
-                raise DataError(f"{options.output} is an input as well; write to another file")
+    _check_output(options.output, options.inputs)
+    if options.output is None and sys.stdout is None:
+        raise DataError("standard output is closed; name a file with -o")
     problems = _Problems()
     model = _load(options)
     documents = _reports(options, problems)
@@ -138,7 +148,7 @@ def _predict(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         out: IO[str] = sys.stdout
         if options.output is not None:
-            out = stack.enter_context(options.output.open("w", encoding="utf-8"))
+            out = stack.enter_context(_written_whole(options.output))
         elif isinstance(out, io.TextIOWrapper):
             out.reconfigure(encoding="utf-8")
         people = options.output is None and sys.stdout.isatty()
@@ -157,12 +167,42 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _reports(options: argparse.Namespace, problems: _Problems) -> Iterator[Document]:
+    ids: set[str | int] = set()
+    twice = 0
     for name in options.inputs:
-        for document in read_documents(name, format=options.input_format, text_column=options.text_column, on_error=problems):
+        for document in read_documents(
+            name, format=options.input_format, text_column=options.text_column, annotated=False, on_error=problems
+        ):
+            if document.id in ids:
+                twice += 1
+            ids.add(document.id)
             if not document.text.strip():
                 # The report stays in the output, so that no row is lost.
                 problems(DataError(f"{name}: report {document.id!r} holds no text"))
             yield document
+    if twice:
+        logging.warning("%d reports bear the id of another one; give them ids of their own to tell them apart", twice)
+
+
+def _check_output(output: Path | None, inputs: Sequence[str]) -> None:
+    """Refuses, before any work is done, an output that is among the inputs or cannot be written."""
+    if output is None:
+        return
+    if not output.absolute().parent.is_dir():
+        raise DataError(f"{output}: there is no folder {output.parent}; make it first")
+    for name in map(Path, inputs):
+        inside = name.is_dir() and output.suffix.lower() in SUFFIXES and output.resolve().is_relative_to(name.resolve())
+        if inside or (name.exists() and output.exists() and output.samefile(name)):
+            raise DataError(f"{output} is among the inputs; write to another place")
+
+
+@contextlib.contextmanager
+def _written_whole(path: Path) -> Iterator[IO[str]]:
+    """A file to write that takes its name once all is written, so that a run that fails leaves an earlier output as it was."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        yield file
+    part.replace(path)
 
 
 def _progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:
@@ -177,6 +217,7 @@ def _progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:
 def _evaluate(options: argparse.Namespace) -> int:
     from clashnlp.evaluate import evaluate, summary
 
+    _check_output(options.output, options.data)
     problems = _Problems()
     gold = [document for name in options.data for document in read_documents(name, on_error=problems)]
     if not gold:
@@ -248,6 +289,8 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    if not options.model.is_dir():
+        raise DataError(f"there is no folder {options.model}")
     folder = store.find_model(options.model)
     with _needs_train_extra():
         from clashnlp.training.export import export_onnx

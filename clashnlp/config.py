@@ -12,6 +12,7 @@ from clashnlp.errors import ModelError
 from clashnlp.schema import CLASH, Schema
 
 FORMAT_VERSION = 1
+_WHOLE = ("window", "overlap", "max_distance", "max_sentences", "state_size", "relation_size", "context_size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,25 @@ class ModelConfig:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        if self.format_version != FORMAT_VERSION:
+        if self.format_version != FORMAT_VERSION or isinstance(self.format_version, bool):
             raise ModelError(
                 f"the model has format version {self.format_version!r}, this clashnlp reads version {FORMAT_VERSION}; "
                 "install the clashnlp version that wrote the model, or train it again"
             )
+        for name in _WHOLE:
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ModelError(f"{name} must be a whole number, it is {value!r}")
+        for name in ("tag_temperature", "relation_temperature"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+                raise ModelError(f"{name} must be a number above 0, it is {value!r}")
+        for name in ("encoder", "span_thresholds", "relation_thresholds", "training"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ModelError(f"{name} must be a JSON object, it is {getattr(self, name)!r:.60}")
+        positions = self.encoder.get("max_position_embeddings")
+        if isinstance(positions, int) and self.window >= positions:
+            raise ModelError(f"windows of {self.window} tokens do not fit the encoder's {positions} positions")
         if not 0 <= self.overlap < self.window:
             raise ModelError(f"the windows' overlap must be at least 0 and less than their size, it is {self.overlap} of {self.window}")
 
@@ -72,6 +87,8 @@ class ModelConfig:
         Raises:
             ModelError: a key is unknown, or the format version or the schema cannot be read.
         """
+        if not isinstance(row, Mapping):
+            raise ModelError(f"a configuration is a JSON object, this is {row!r:.60}")
         if row.get("format_version") != FORMAT_VERSION:
             cls(format_version=row.get("format_version", 0))
         if unknown := sorted(set(row) - {item.name for item in fields(cls)}):

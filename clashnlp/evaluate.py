@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,39 @@ def relation_keys(document: Document, schema: Schema) -> set[RelationKey]:
     return keys
 
 
+class ScoredKeys(NamedTuple):
+    """The keys of each document that are scored, annotated and predicted."""
+
+    gold_spans: list[set[SpanKey]]
+    spans: list[set[SpanKey]]
+    gold_relations: list[set[RelationKey]]
+    relations: list[set[RelationKey]]
+
+
+def scored_keys(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema) -> ScoredKeys:
+    """What is scored of each pair of documents.
+
+    A document that was annotated for some labels only is scored on the spans of those, and on relations only if it has any.
+
+    Raises:
+        DataError: a prediction is for another text than its gold document.
+    """
+    result = ScoredKeys([], [], [], [])
+    for want, have in zip(gold, predicted, strict=True):
+        if want.text != have.text:
+            raise DataError(f"the prediction for document {want.id!r} is for another text")
+        known = set(schema.labels if want.labels is None else want.labels)
+        related = want.labels is None or want.relations
+        for document, spans, relations in (
+            (want, result.gold_spans, result.gold_relations),
+            (have, result.spans, result.relations),
+        ):
+            spans.append({span_key(span) for span in document.spans if span.label in known})
+            keys = relation_keys(document, schema) if related else set()
+            relations.append({key for key in keys if {key[0][2], key[1][2]} <= known})
+    return result
+
+
 def strict_score(gold: Iterable[set[Any]], predicted: Iterable[set[Any]]) -> Score:
     """The score over documents of sets of keys, where only equal keys match."""
     right = total_predicted = total_gold = 0
@@ -95,23 +128,14 @@ def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Sc
     """Metrics of predictions, as JSON values: spans (strict and partial), attributes, relations, false relations, by label and language.
 
     Strict F1 comes with its 95 % `interval`, see `bootstrap`.
-    Relations are scored on predicted spans: both ends must be right as well. A document that was annotated for some labels only is scored
-    on those. See `false_relations` for what is counted there.
+    Relations are scored on predicted spans: both ends must be right as well. See `scored_keys` for documents that were annotated for some
+    labels only, and `false_relations` for what is counted there.
 
     Raises:
         DataError: a prediction is for another text than its gold document.
     """
-    for want, have in zip(gold, predicted, strict=True):
-        if want.text != have.text:
-            raise DataError(f"the prediction for document {want.id!r} is for another text")
-    known = [set(schema.labels if document.labels is None else document.labels) for document in gold]
-    gold_spans = [{span_key(span) for span in document.spans} for document in gold]
-    spans = [{span_key(span) for span in document.spans if span.label in labels} for document, labels in zip(predicted, known, strict=True)]
-    gold_relations = [relation_keys(document, schema) for document in gold]
-    relations = [
-        {key for key in relation_keys(document, schema) if {key[0][2], key[1][2]} <= labels}
-        for document, labels in zip(predicted, known, strict=True)
-    ]
+    keys = scored_keys(gold, predicted, schema)
+    gold_spans, spans, gold_relations, relations = keys.gold_spans, keys.spans, keys.gold_relations, keys.relations
     langs = [document.lang or "unknown" for document in gold]
     relation_labels = [relation.label for relation in schema.relations]
     result: dict[str, Any] = {"documents": len(gold)}

@@ -21,6 +21,7 @@ from clashnlp.windows import make_windows, stitch
 BATCH_TOKENS = 2048
 # Documents are read ahead up to this many batches, so that windows of similar length find each other.
 _READ_AHEAD = 16
+_LEAST_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,9 @@ class ClashModel:
             MissingDependencyError: the backend's runtime is not installed.
         """
         folder = find_model(name, revision=revision)
-        return cls(
-            ModelConfig.load(folder / CONFIG_FILE),
-            Tokenizer.load(folder / TOKENIZER_FILE),
-            load_backend(backend, folder, device=device, threads=threads),
-        )
+        config = ModelConfig.load(folder / CONFIG_FILE)
+        tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+        return cls(config, tokenizer, load_backend(backend, folder, config, device=device, threads=threads))
 
     def with_config(self, config: ModelConfig) -> ClashModel:
         """The same weights under another configuration, such as other thresholds."""
@@ -103,7 +102,8 @@ class ClashModel:
             if not isinstance(document, Document):
                 raise TypeError(f"a report is a str or a clashnlp.Document, this is {type(given).__name__}")
             held.append(document)
-            size += len(document.text)  # A token has at least one character in any language, three to five on average.
+            # A token has three to five characters on average; an empty report takes memory as well.
+            size += len(document.text) + _LEAST_SIZE
             if size >= 4 * _READ_AHEAD * batch_tokens:
                 yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
                 held, size = [], 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from clashnlp.config import ModelConfig
 from clashnlp.errors import ModelError
 from clashnlp.relations import FEATURE_SIZES
 from clashnlp.spans import TAGS
-
-WEIGHTS_FILE = "model.safetensors"
+from clashnlp.store import WEIGHTS_FILE
 
 # Ranges of words are pooled by a table of maxima over 1, 2, 4 ... 128 words, so a range of up to 255 words is the maximum of two entries.
 _LEVELS = 8
@@ -118,10 +118,10 @@ def build_network(config: ModelConfig) -> ClashNetwork:
     if model_type is None:
         raise ModelError("the model's configuration names no encoder: 'encoder' needs the encoder's own config.json with its model_type")
     try:
-        encoder_config = AutoConfig.for_model(model_type, **row)
-    except (KeyError, ValueError):
-        raise ModelError(f"this transformers does not know an encoder of model_type {model_type!r}; install a newer one") from None
-    return ClashNetwork(config, without_pooler(AutoModel.from_config, encoder_config))
+        return ClashNetwork(config, without_pooler(AutoModel.from_config, AutoConfig.for_model(model_type, **row)))
+    except (KeyError, ValueError, TypeError) as error:
+        reason = f"this transformers cannot build the encoder of model_type {model_type!r} ({brief(error)})"
+        raise ModelError(f"{reason}; correct config.json, or install a newer transformers") from None
 
 
 def without_pooler(build: Any, *args: Any, **options: Any) -> Any:
@@ -132,13 +132,13 @@ def without_pooler(build: Any, *args: Any, **options: Any) -> Any:
         return build(*args, **options)
 
 
-def load_network(folder: Path) -> ClashNetwork:
-    """The network of a model folder, in float32 and with its weights.
+def load_network(folder: Path, config: ModelConfig) -> ClashNetwork:
+    """The network of a model folder with that configuration, in float32 and with its weights.
 
     Raises:
         ModelError: a file is missing, or the weights do not fit the configuration.
     """
-    network = build_network(ModelConfig.load(folder / "config.json"))
+    network = build_network(config)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise ModelError(f"{folder} lacks {WEIGHTS_FILE}; copy the whole model folder, or download it again")
@@ -146,12 +146,21 @@ def load_network(folder: Path) -> ClashNetwork:
         weights = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()}
         network.load_state_dict(weights)
     except (SafetensorError, OSError, RuntimeError) as error:
-        raise ModelError(f"{path}: the weights cannot be read or do not fit config.json ({str(error).splitlines()[0]})") from None
+        raise ModelError(f"{path}: the weights cannot be read or do not fit config.json ({brief(error)})") from None
     return network
+
+
+def brief(error: Exception) -> str:
+    """An error's message on one line, cut to 200 characters."""
+    return " ".join(str(error).split())[:200]
 
 
 def save_weights(network: ClashNetwork, path: Path) -> None:
     """Writes the weights as safetensors in float16, half the size; scores move by less than their fourth decimal."""
     weights = {name: (t.half() if t.is_floating_point() else t).contiguous().cpu() for name, t in network.state_dict().items()}
-    save_file(weights, path, metadata={"format": "pt"})
+    digest = sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].numpy().tobytes())
+    # The exported graphs carry the same digest, since they point into this file.
+    save_file(weights, path, metadata={"format": "pt", "sha256": digest.hexdigest()})
     path.chmod(0o644)  # safetensors writes files that only their owner can read.

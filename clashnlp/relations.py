@@ -56,7 +56,11 @@ def candidates(
     for at, relation in enumerate(schema.relations):
         for head_label, tail_label in relation.signatures:
             fits = (spans[heads, 2] == index[head_label]) & (spans[tails, 2] == index[tail_label])
-            allowed[:, at] |= fits & forward if relation.symmetric else fits
+            if relation.symmetric:
+                # Without a direction the earlier span is the head, whichever of the two labels it bears.
+                fits |= (spans[heads, 2] == index[tail_label]) & (spans[tails, 2] == index[head_label])
+                fits &= forward
+            allowed[:, at] |= fits
     keep = allowed.any(axis=1)
     heads, tails, forward, allowed = heads[keep], tails[keep], forward[keep], allowed[keep]
     return Candidates(

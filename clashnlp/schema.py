@@ -9,6 +9,8 @@ from typing import Any
 from clashnlp.errors import DataError, ModelError
 from clashnlp.types import Document
 
+_MOST_VALUES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -51,8 +53,13 @@ class Schema:
             ("attribute", tuple(attribute.name for attribute in self.attributes)),
             ("relation", tuple(relation.label for relation in self.relations)),
         ):
+            if not all(isinstance(name, str) and name for name in names):
+                raise ModelError(f"the schema has a {kind} without a name: {names}")
             if len(set(names)) != len(names):
                 raise ModelError(f"the schema names a {kind} twice: {', '.join(names)}")
+        for attribute in self.attributes:
+            if not attribute.values or len(set(attribute.values)) != len(attribute.values):
+                raise ModelError(f"attribute {attribute.name} of the schema needs values, each once; it has {attribute.values}")
         used = {label for attribute in self.attributes for label in attribute.labels}
         used |= {label for relation in self.relations for signature in relation.signatures for label in signature}
         if unknown := sorted(used - set(self.labels)):
@@ -81,6 +88,8 @@ class Schema:
             others = [other for other in self.labels if other != label]
             lengths = (size for size in range(1, len(label) + 1) if not any(other.startswith(label[:size]) for other in others))
             prefixes[label] = label[: next(lengths, len(label))]
+            if prefixes[label][-1].isdigit():
+                prefixes[label] += "-"  # Or the first span of LOC2 would share its id with the 21st of LOC.
         return prefixes
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +112,8 @@ class Schema:
         try:
             if unknown := sorted(set(row) - {"labels", "attributes", "relations"}):
                 raise ModelError(f"unknown key in the schema: {', '.join(unknown)}")
+            if not isinstance(row["labels"], list):
+                raise ModelError(f"the schema's labels must be a list, they are {row['labels']!r:.60}")
             return cls(
                 labels=tuple(row["labels"]),
                 attributes=tuple(
@@ -126,6 +137,8 @@ class Schema:
     def from_documents(cls, documents: Iterable[Document]) -> Schema:
         """The schema that annotated documents use: their labels, attribute values, and relations with the signatures seen.
 
+        What has more than 20 different values is taken for a note and is no attribute.
+
         Raises:
             DataError: the documents hold no span.
         """
@@ -145,7 +158,11 @@ class Schema:
             raise DataError("the training documents hold no span, so there is no label to learn")
         return cls(
             labels=tuple(sorted(labels)),
-            attributes=tuple(Attribute(name, tuple(sorted(carriers[name])), tuple(sorted(values[name]))) for name in sorted(values)),
+            attributes=tuple(
+                Attribute(name, tuple(sorted(carriers[name])), tuple(sorted(values[name])))
+                for name in sorted(values)
+                if len(values[name]) <= _MOST_VALUES
+            ),
             relations=tuple(RelationType(label, tuple(sorted(signatures[label]))) for label in sorted(signatures)),
         )
 

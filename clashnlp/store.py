@@ -8,6 +8,7 @@ from clashnlp.errors import ModelError
 
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
+WEIGHTS_FILE = "model.safetensors"
 # What is fetched from the Hub, by name: never weights in other formats than safetensors (nothing is unpickled), and never the exports
 # for other runtimes that many encoders carry, which are larger than the encoder itself.
 _DOWNLOADED = [
@@ -66,5 +67,5 @@ def download(name: str, *, revision: str | None = None) -> Path:
     except HFValidationError:
         raise ModelError(f"{name!r} is neither a folder nor a Hub id such as organisation/model") from None
     except Exception as error:  # The client raises errors of several HTTP libraries.
-        reason = str(error).splitlines()[0][:200]
+        reason = " ".join(str(error).split())[:200]
         raise ModelError(f"there is no folder {name}, and the Hub gave no repository of that name ({reason})") from None

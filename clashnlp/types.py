@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 from clashnlp.errors import DataError
@@ -100,7 +101,8 @@ class Document:
         row["relations"] = [relation.to_dict() for relation in self.relations]
         if self.labels is not None:
             row["labels"] = list(self.labels)
-        row.update({key: value for key, value in self.meta.items() if key not in row})
+        # Meta data never stand in for the report's own keys: a column called text, say, becomes text_.
+        row.update({f"{key}_" if key in _DOCUMENT_KEYS else key: value for key, value in self.meta.items()})
         return row
 
     @classmethod
@@ -124,7 +126,7 @@ class Document:
         lang = row.get("lang")
         return cls(
             text=text,
-            id=given if isinstance(given := row.get("id"), str | int) else "" if given is None else str(given),
+            id=identity(row.get("id")),
             lang=None if lang is None else str(lang),
             spans=spans,
             relations=relations,
@@ -136,6 +138,20 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class Analysis(Document):
     """What a model says about a report: a document whose spans and relations carry scores."""
+
+
+def identity(value: Any) -> str | int:
+    """The id that a value of a file stands for: whole numbers and texts as they are, nothing as an empty text."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else str(value)
+
+
+def _score(row: Mapping[str, Any], name: str) -> float | None:
+    score = row.get("score")
+    if score is not None and (not isinstance(score, Real) or isinstance(score, bool)):
+        raise DataError(f"{name}: 'score' must be a number, it is {score!r:.60}")
+    return None if score is None else float(score)
 
 
 def _rows(row: Mapping[str, Any], key: str) -> list[Any]:
@@ -163,7 +179,7 @@ def _span_from_dict(row: Any, text: str, at: int) -> Span:
         label=label,
         text=surface,
         id=str(row.get("id", f"T{at}")),
-        score=row.get("score"),
+        score=_score(row, name),
         attributes={key: value for key, value in row.items() if key not in _SPAN_KEYS and isinstance(value, str)},
     )
 
@@ -177,7 +193,7 @@ def _relation_from_dict(row: Any, by_id: Mapping[str, Span]) -> Relation:
         if span is None:
             raise DataError(f"relation {row['label']}: its {end} {row.get(end)!r} is not the id of a span of the document")
         ends.append(span)
-    return Relation(head=ends[0], tail=ends[1], label=row["label"], score=row.get("score"))
+    return Relation(head=ends[0], tail=ends[1], label=row["label"], score=_score(row, f"relation {row['label']}"))
 
 
 def _check_text(text: str) -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+import subprocess
 import sys
 
 import pytest
@@ -90,11 +91,52 @@ def test_a_report_cannot_control_the_terminal(run, monkeypatch, tmp_path):
     assert not {"\x1b", "\x07", "\u202e"} & set(out)
 
 
+def test_a_failed_run_leaves_the_earlier_output(run, tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("one", encoding="utf-8")
+    (tmp_path / "out.jsonl").write_text("earlier")
+    monkeypatch.setattr("clashnlp.cli.jsonl.write", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("predict", tmp_path / "a.txt", "-o", tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_text() == "earlier"
+
+
+def test_a_closed_pipe_ends_quietly(untrained, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "six soldiers died"}\n' * 3000)
+    command = f"{sys.executable} -m clashnlp.cli predict {tmp_path}/a.jsonl --model {untrained['wordpiece']} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["id"] == "a-1"
+    assert "Traceback" not in done.stderr
+
+
+def test_ids_that_stand_twice_are_counted(run, tmp_path, caplog):
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 1, "text": "b"}\n')
+    code, out, _ = run("predict", tmp_path / "a.jsonl")
+    assert (code, len(rows(out))) == (0, 2)
+    assert "1 reports bear the id of another one" in caplog.text
+
+
+def test_the_output_needs_a_folder(run, tmp_path):
+    (tmp_path / "a.txt").write_text("one", encoding="utf-8")
+    for command in (["predict", tmp_path / "a.txt"], ["evaluate", "--data", tmp_path / "a.txt"]):
+        code, _, err = run(*command, "-o", tmp_path / "no" / "out.jsonl")
+        assert code == 2
+        assert "make it first" in err
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
+def test_amounts_must_be_amounts(value, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--train", "a", "--dev", "b", "--output", "c", f"--epochs={value}"])
+    assert "must be a number above 0" in capsys.readouterr().err
+
+
 def test_the_output_must_not_be_an_input(run, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
     code, _, err = run("predict", tmp_path / "a.jsonl", "-o", tmp_path / "a.jsonl")
     assert code == 2
-    assert "is an input as well" in err
+    assert "is among the inputs" in err
+    code, _, err = run("predict", tmp_path, "-o", tmp_path / "out.jsonl")
+    assert code == 2
     assert (tmp_path / "a.jsonl").read_text() == '{"text": "a"}\n'
 
 

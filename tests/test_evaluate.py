@@ -1,8 +1,8 @@
 import pytest
 
 from clashnlp import CLASH, DataError, Document, Relation, Span
-from clashnlp.evaluate import bootstrap, evaluate, summary
-from clashnlp.training.metrics import RelationMetric, SpanMetric
+from clashnlp.evaluate import bootstrap, evaluate, scored_keys, summary
+from clashnlp.training.metrics import RelationMetric, SpanMetric, relation_rows, span_rows
 
 TEXT = "Houthi fighters killed two soldiers near Marib. Iran denied."
 HOUTHI = Span(0, 6, "FACTION", "Houthi", "F1")
@@ -63,10 +63,10 @@ def test_symmetric_relations_have_no_direction():
 
 
 def test_labels_that_were_not_annotated_are_not_scored():
-    gold = document(MARIB, labels=("LOCATION",))
-    metrics = evaluate([gold], [FOUND], CLASH)
-    assert (metrics["spans"]["predicted"], metrics["spans"]["f1"]) == (1, 1)
-    assert metrics["relations"]["predicted"] == 0
+    for gold in (document(MARIB, labels=("LOCATION",)), document(HOUTHI, MARIB, labels=("LOCATION",))):
+        metrics = evaluate([gold], [FOUND], CLASH)
+        assert (metrics["spans"]["predicted"], metrics["spans"]["gold"], metrics["spans"]["f1"]) == (1, 1, 1)
+        assert metrics["relations"]["predicted"] == 0
 
 
 def test_predictions_for_another_text():
@@ -81,22 +81,10 @@ def test_bootstrap_interval_holds_the_figure():
 
 
 def test_metrics_for_evaluate_give_the_same_figures():
-    def spans(document):
-        return [{"start": span.start, "end": span.end, "label": span.label} for span in document.spans]
-
-    def relations(document):
-        rows = []
-        for relation in document.relations:
-            row = {"label": relation.label}
-            for end in ("head", "tail"):
-                span = getattr(relation, end)
-                row |= {f"{end}_start": span.start, f"{end}_end": span.end, f"{end}_label": span.label}
-            rows.append(row)
-        return rows
-
+    keys = scored_keys([GOLD], [FOUND], CLASH)
     metrics = evaluate([GOLD], [FOUND], CLASH)
-    ours = SpanMetric().compute(predictions=[spans(FOUND)], references=[spans(GOLD)])
+    ours = SpanMetric().compute(predictions=span_rows(keys.spans), references=span_rows(keys.gold_spans))
     assert round(ours["f1"], 4) == metrics["spans"]["f1"]
     assert round(ours["partial_f1"], 4) == metrics["spans_partial"]["f1"]
-    ours = RelationMetric().compute(predictions=[relations(FOUND)], references=[relations(GOLD)])
+    ours = RelationMetric().compute(predictions=relation_rows(keys.relations), references=relation_rows(keys.gold_relations))
     assert round(ours["f1"], 4) == metrics["relations"]["f1"]

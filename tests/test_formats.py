@@ -1,4 +1,5 @@
 import csv
+import datetime
 import io
 import json
 
@@ -125,6 +126,82 @@ def test_tables(tmp_path):
         assert (other.id, other.lang) == ("t-4" if name == "t.csv" else "t-2", None)
         with pytest.raises(DataError, match=r"no column 'text'; name one with --text-column: id, report, lang, day"):
             list(read_documents(tmp_path / name))
+
+
+def test_one_bad_byte_costs_one_row(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfid,text\n1,a\n2,b\xff\n3,"c\n\xef\xbb\xbfd"\n')
+    problems = []
+    found = list(read_documents(tmp_path / "a.csv", on_error=problems.append))
+    assert [(document.id, document.text) for document in found] == [("1", "a"), ("3", "c\n\ufeffd")]
+    assert [str(problem).split(": ")[0] for problem in problems] == [f"{tmp_path}/a.csv:3"]
+
+
+def test_columns_that_share_a_name_with_the_output(tmp_path):
+    (tmp_path / "a.csv").write_text("id,body,text,labels\n1,b,t,pol\n", encoding="utf-8")
+    [document] = read_documents(tmp_path / "a.csv", text_column="body")
+    row = json.loads(jsonl.write(document))
+    assert (row["text"], row["text_"], row["labels_"]) == ("b", "t", "pol")
+    assert Document.from_dict(row).text == "b"
+    (tmp_path / "b.csv").write_text("id,text,text\n1,a,b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="names a column twice: text"):
+        list(read_documents(tmp_path / "b.csv"))
+
+
+def test_reports_with_annotations_of_other_kinds_can_be_predicted(tmp_path):
+    rows = [
+        {"text": "a", "labels": "politics", "spans": "none", "relations": {}},
+        {"body": "b", "text": "t", "spans": [{"start": 9, "end": 10, "label": "X"}]},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    [one] = list(read_documents(tmp_path / "a.jsonl", annotated=False, on_error=lambda _: None))[:1]
+    assert (one.text, dict(one.meta)) == ("a", {"labels": "politics", "spans": "none", "relations": {}})
+    problems = []
+    [other] = read_documents(tmp_path / "a.jsonl", annotated=False, text_column="body", on_error=problems.append)
+    assert (other.text, dict(other.meta)) == ("b", {"text": "t"})
+    assert "there is no key 'body'; name the report's key with --text-column: text, labels" in str(problems[0])
+
+
+def test_values_that_json_cannot_hold_are_written_all_the_same(tmp_path):
+    rows = [{"id": 1.5, "text": "a", "day": datetime.date(2026, 1, 2), "lang": "ar", "raw": b"x"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    [document] = read_documents(tmp_path / "a.parquet")
+    assert json.loads(jsonl.write(document))["day"] == "2026-01-02"
+    assert document.id == "1.5"
+    broken = Document("a", meta={"url": "x\udc80"})
+    assert json.loads(jsonl.write(broken).encode("utf-8"))["url"] == "x\udc80"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "a", "n": ' + "9" * 5000 + "}", "broken JSON"),
+        ('{"text": "ab", "spans": [{"start": 0, "end": 1, "label": "X", "score": [1]}]}', "'score' must be a number"),
+        ("[" * 100_000, "broken JSON"),
+    ],
+)
+def test_odd_json(tmp_path, line, message):
+    (tmp_path / "a.jsonl").write_text(line + '\n{"text": "b", "n": NaN}\n')
+    problems = []
+    [document] = read_documents(tmp_path / "a.jsonl", on_error=problems.append)
+    assert dict(document.meta) == {"n": None}
+    assert message in str(problems[0])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        Document("a", id="x"),
+        Document("a", id="x y", lang="en"),
+        Document("\na", id="x", lang="en"),
+        Document("a\r\nb", id="x", lang="en"),
+        Document("[a]", id="x", lang="en", spans=(Span(1, 3, "FACTION", "a]", "F1"),)),
+        Document("a", id="x", lang="en", meta={"url": "u"}),
+        Document("a", id="x", lang="en", labels=("FACTION",)),
+    ],
+)
+def test_inline_notation_refuses_what_it_cannot_hold(document):
+    with pytest.raises(DataError, match="inline notation"):
+        inline.write(document)
 
 
 def test_broken_tables(tmp_path):

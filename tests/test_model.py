@@ -81,6 +81,8 @@ def test_predict_many_reads_ahead_only_so_far(untrained):
 
     assert len(list(itertools.islice(model.predict_many(endless(), batch_tokens=32), 5))) == 5
     assert taken < 200
+    taken = 0
+    next(model.predict_many(("" for taken in itertools.count(1)), batch_tokens=32))  # Empty reports are bounded as well.
 
 
 def test_wrong_types_are_refused(untrained):

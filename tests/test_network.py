@@ -1,13 +1,28 @@
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 import torch
 from conftest import KINDS
 
-from clashnlp.backends import load_backend
+from clashnlp import ModelConfig
+from clashnlp.backends import Backend
+from clashnlp.backends import load_backend as load_backend_of
 from clashnlp.errors import ModelError
 from clashnlp.network import load_network, range_max
 from clashnlp.relations import FEATURE_SIZES
+
+
+def load_config(folder: Path) -> ModelConfig:
+    return ModelConfig.load(folder / "config.json")
+
+
+def load_backend(name: str, folder: Path, device: str = "cpu") -> Backend:
+    config = load_config(folder) if (folder / "config.json").is_file() else ModelConfig()
+    return load_backend_of(name, folder, config, device=device, threads=1)
 
 
 def test_range_max_is_the_maximum_of_each_range():
@@ -43,7 +58,7 @@ def test_both_backends_agree_in_every_shape(untrained, kind):
 
     folder = untrained[kind]
     export_onnx(folder, int8=False)
-    ort, torch_backend = (load_backend(name, folder, device="cpu", threads=1) for name in ("onnx", "torch"))
+    ort, torch_backend = (load_backend(name, folder) for name in ("onnx", "torch"))
     for shape in ((1, 3), (3, 17), (2, 64)):
         ids, mask = batch(500, shape, pad=0 if kind == "wordpiece" else 1)
         for ours, theirs in zip(ort.encode(ids, mask), torch_backend.encode(ids, mask), strict=True):
@@ -61,7 +76,7 @@ def test_both_backends_agree_in_every_shape(untrained, kind):
 
 
 def test_padding_changes_nothing(untrained):
-    backend = load_backend("torch", untrained["wordpiece"], device="cpu", threads=1)
+    backend = load_backend("torch", untrained["wordpiece"])
     ids, _ = batch(500, (1, 9), pad=0)
     alone = backend.encode(ids, np.ones_like(ids))
     padded = backend.encode(np.pad(ids, ((0, 0), (0, 5))), np.pad(np.ones_like(ids), ((0, 0), (0, 5))))
@@ -75,10 +90,10 @@ def test_eight_bits_stay_close_and_embeddings_are_stored_once(untrained):
     export_onnx(folder, int8=True)
     graph = onnx.load(folder / "encoder.onnx", load_external_data=False)
     outside = [tensor for tensor in graph.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
-    table = load_network(folder).encoder.get_input_embeddings().weight
+    table = load_network(folder, load_config(folder)).encoder.get_input_embeddings().weight
     assert [list(tensor.dims) for tensor in outside] == [list(table.shape)]
     assert any(node.op_type == "MatMulInteger" for node in graph.graph.node)
-    ort, exact = (load_backend(name, folder, device="cpu", threads=1) for name in ("onnx", "torch"))
+    ort, exact = (load_backend(name, folder) for name in ("onnx", "torch"))
     ids, mask = batch(500, (2, 30), pad=0)
     ours, theirs = (backend.encode(ids, mask)[1] for backend in (ort, exact))
     assert 0 < np.abs(ours - theirs)[mask == 1].max() < 0.2 * np.abs(theirs).max()
@@ -86,23 +101,53 @@ def test_eight_bits_stay_close_and_embeddings_are_stored_once(untrained):
 
 def test_broken_folders_are_named(untrained, tmp_path):
     with pytest.raises(ModelError, match=r"lacks encoder.onnx; export it with `clashnlp export"):
-        load_backend("onnx", tmp_path, device="cpu", threads=None)
+        load_backend("onnx", tmp_path)
     (tmp_path / "config.json").write_bytes((untrained["bpe"] / "config.json").read_bytes())
     with pytest.raises(ModelError, match=r"lacks model.safetensors"):
-        load_backend("torch", tmp_path, device="cpu", threads=None)
+        load_backend("torch", tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(ModelError, match=r"model.safetensors: the weights cannot be read"):
-        load_backend("torch", tmp_path, device="cpu", threads=None)
+        load_backend("torch", tmp_path)
     (tmp_path / "encoder.onnx").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"model.safetensors: is missing or no safetensors file"):
+        load_backend("onnx", tmp_path)
+    shutil.copy(untrained["bpe"] / "model.safetensors", tmp_path)
     with pytest.raises(ModelError, match=r"encoder.onnx: onnxruntime"):
-        load_backend("onnx", tmp_path, device="cpu", threads=None)
+        load_backend("onnx", tmp_path)
     for name, device in (("tensorflow", "cpu"), ("onnx", "tpu"), ("torch", "nowhere")):
         with pytest.raises(ModelError, match=r"there is no"):
-            load_backend(name, untrained["bpe"], device=device, threads=None)
+            load_backend(name, untrained["bpe"], device=device)
+
+
+def test_a_graph_of_other_weights_is_refused(untrained, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(untrained["bpe"], tmp_path / "m")
+    weights = load_file(folder / "model.safetensors")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt", "by": "another tool"})
+    with pytest.raises(ModelError, match=r"encoder.onnx was made from other weights than model.safetensors; run: clashnlp export"):
+        load_backend("onnx", folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"model.safetensors: is missing"):
+        load_backend("onnx", folder)
+
+
+def test_a_configuration_that_contradicts_the_graph(untrained, tmp_path):
+    folder = shutil.copytree(untrained["bpe"], tmp_path / "m")
+    row = json.loads((folder / "config.json").read_text())
+    row["schema"]["labels"].append("WEAPON")
+    (folder / "config.json").write_text(json.dumps(row))
+    for name, message in (("onnx", "contradict each other"), ("torch", "do not fit config.json")):
+        with pytest.raises(ModelError, match=message):
+            load_backend(name, folder)
+    row["encoder"]["hidden_act"] = "unheard-of"
+    (folder / "config.json").write_text(json.dumps(row))
+    with pytest.raises(ModelError, match="cannot build the encoder of model_type 'roberta'"):
+        load_backend("torch", folder)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_told(untrained):
     for name in ("onnx", "torch"):
         with pytest.raises(ModelError, match="CUDA"):
-            load_backend(name, untrained["bpe"], device="cuda", threads=None)
+            load_backend(name, untrained["bpe"], device="cuda")

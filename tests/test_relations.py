@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clashnlp import CLASH, relations
+from clashnlp import CLASH, RelationType, Schema, relations
 
 LIMITS = {"max_distance": 12, "max_sentences": 1}
 
@@ -69,6 +69,14 @@ def test_blocks_hold_every_pair_once(drawn):
         assert set(found.pairs[chosen].ravel().tolist()) <= set(members.tolist())
         assert words.start <= spans[members, 0].min()
         assert words.stop > spans[members, 1].max()
+
+
+def test_symmetric_relations_of_two_labels_hold_in_either_order():
+    schema = Schema(("PER", "ORG"), relations=(RelationType("KNOWS", (("PER", "ORG"),), symmetric=True),))
+    for labels in ((0, 1), (1, 0)):
+        spans = np.array([[0, 0, labels[0]], [2, 2, labels[1]]])
+        found = relations.candidates(spans, np.zeros(3, dtype=np.int64), schema, **LIMITS)
+        assert found.pairs.tolist() == [[0, 1]]
 
 
 def test_decoding_keeps_what_the_schema_allows():

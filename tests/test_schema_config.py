@@ -12,6 +12,12 @@ def test_clash_schema_survives_json():
 def test_ids_begin_with_the_shortest_prefix_of_their_own():
     assert CLASH.id_prefixes() == {"FACTION": "F", "PATRON": "P", "LOCATION": "L", "CASUALTY": "C"}
     assert Schema(("PER", "PLACE", "ORG", "PERSON")).id_prefixes() == {"PER": "PER", "PLACE": "PL", "ORG": "O", "PERSON": "PERS"}
+    assert Schema(("LOC", "LOC2")).id_prefixes() == {"LOC": "LOC", "LOC2": "LOC2-"}
+
+
+def test_notes_are_no_attributes():
+    spans = [Span(at, at + 1, "X", "a", f"s{at}", attributes={"note": f"seen by {at}", "kind": "k"}) for at in range(30)]
+    assert Schema.from_documents([Document("a" * 30, spans=tuple(spans))]).values == (("kind", "k"),)
 
 
 def test_schema_of_documents():
@@ -31,6 +37,9 @@ def test_schema_of_documents():
         ({"labels": ["A"], "relations": [{"label": "R", "signatures": [["A", "B"]]}]}, "does not list: B"),
         ({"labels": ["A"], "colour": 1}, "unknown key in the schema: colour"),
         ({"relations": []}, "malformed"),
+        ({"labels": "PER"}, "must be a list"),
+        ({"labels": ["A", 3]}, "without a name"),
+        ({"labels": ["A"], "attributes": [{"name": "a", "labels": ["A"], "values": []}]}, "needs values"),
     ],
 )
 def test_bad_schemas_are_refused(row, message):
@@ -50,6 +59,11 @@ def test_config_survives_its_file(tmp_path):
         ({"format_version": 99}, "format version 99, this clashnlp reads version 1"),
         ({"windows": 3}, "unknown key in config.json: windows"),
         ({"overlap": 500}, "overlap must be"),
+        ({"window": "254"}, "window must be a whole number, it is '254'"),
+        ({"tag_temperature": 0}, "tag_temperature must be a number above 0"),
+        ({"span_thresholds": []}, "span_thresholds must be a JSON object"),
+        ({"encoder": {"max_position_embeddings": 128}}, "windows of 256 tokens do not fit the encoder's 128 positions"),
+        ({"format_version": True}, "format version True"),
     ],
 )
 def test_bad_configs_name_the_file(tmp_path, change, message):
@@ -60,7 +74,8 @@ def test_bad_configs_name_the_file(tmp_path, change, message):
     assert str(path) in str(caught.value)
 
 
-def test_config_that_is_no_json(tmp_path):
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="not a JSON file"):
+@pytest.mark.parametrize(("text", "message"), [("{", "not a JSON file"), ("[]", "a configuration is a JSON object")])
+def test_config_that_is_no_configuration(tmp_path, text, message):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=message):
         ModelConfig.load(tmp_path / "config.json")

@@ -116,3 +116,6 @@ def test_sentences():
     text = "One. Two 3.5\nThree؟ Four"
     starts = [text.index(word) for word in ("One", "Two", "3.5", "Three", "Four")]
     assert sentence_of(text, starts).tolist() == [0, 1, 1, 2, 3]
+    # An end counts once, however it is written.
+    text = 'One."\n\nTwo...  \n Three'
+    assert sentence_of(text, [text.index(word) for word in ("One", "Two", "Three")]).tolist() == [0, 1, 2]

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from clashnlp.formats import inline, jsonl, read_documents
 from clashnlp.network import load_network
 from clashnlp.spans import TAGS
 from clashnlp.tokens import Tokenizer
-from clashnlp.training.calibrate import _best_threshold
+from clashnlp.training.calibrate import _best_threshold, _heat, _log_loss
 from clashnlp.training.data import MAX_WORDS, make_examples, read_annotated
 from clashnlp.training.loss import Collator, JointLoss
 from clashnlp.training.trainer import TrainOptions, start, train
@@ -91,15 +92,32 @@ def test_training_goes_on_from_a_trained_model(people, tmp_path):
 def test_resuming_takes_up_the_last_checkpoint(people, tmp_path):
     folder, _, _, _ = people
     options = TrainOptions(init=folder / "model", epochs=2, learning_rate=1e-4, bf16=False)
-    files = {"train_files": [folder / "train.jsonl"], "dev_files": [folder / "dev.jsonl"]}
-    train(**files, output=tmp_path / "m", options=options, report=lambda _: None)
-    checkpoints = sorted((tmp_path / "m" / "checkpoints").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    shutil.rmtree(checkpoints[-1])
+    files = {"train_files": [folder / "train.jsonl"], "dev_files": [folder / "dev.jsonl"], "output": tmp_path / "m"}
+
+    def cut(line: str) -> None:
+        if line.startswith("epoch 2.0"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(**files, options=options, report=cut)
+    assert not (tmp_path / "m" / "model.safetensors").exists()
     said: list[str] = []
-    options = TrainOptions(init=folder / "model", epochs=2, learning_rate=1e-4, bf16=False, resume=True)
-    train(**files, output=tmp_path / "m", options=options, report=said.append)
-    epochs = [line.split(":")[0] for line in said if line.startswith("epoch")]
-    assert epochs == ["epoch 2.0"]
+    with pytest.raises(ModelError, match=r"holds another run .seed was '13', now '7'."):
+        train(**files, options=replace(options, resume=True, seed=7), report=said.append)
+    said.clear()
+    train(**files, options=replace(options, resume=True), report=said.append)
+    assert [line.split(":")[0] for line in said if line.startswith("epoch")] == ["epoch 2.0"]
+    assert (tmp_path / "m" / "model.safetensors").exists()
+    assert not (tmp_path / "m" / "checkpoints").exists()
+
+
+def test_without_resume_an_earlier_run_is_not_taken_up(people, tmp_path):
+    folder, _, _, _ = people
+    (tmp_path / "m" / "checkpoints" / "checkpoint-999").mkdir(parents=True)
+    options = TrainOptions(init=folder / "model", epochs=1, learning_rate=1e-4, bf16=False)
+    files = {"train_files": [folder / "train.jsonl"], "dev_files": [folder / "dev.jsonl"], "output": tmp_path / "m"}
+    train(**files, options=options, report=lambda _: None)
+    assert not (tmp_path / "m" / "checkpoints").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -227,9 +245,19 @@ def test_the_loss_is_the_same_alone_and_in_a_batch(encoders, corpus):
 
 
 def test_best_threshold_of_a_known_curve():
-    scored = [(0.9, True)] * 30 + [(0.4, True)] * 20 + [(0.35, False)] * 60
-    assert 0.35 < _best_threshold(scored, 60) <= 0.4
-    assert _best_threshold(scored[:5], 5) == 0.5
+    scores = np.repeat([0.9, 0.4, 0.35], [30, 20, 60])
+    right = np.repeat([True, True, False], [30, 20, 60])
+    assert 0.35 < _best_threshold(scores, right, 60) <= 0.4
+    assert _best_threshold(scores[:5], right[:5], 5) == 0.5
+
+
+def test_temperature_of_perfectly_calibrated_scores_is_one():
+    random = np.random.default_rng(0)
+    logits = random.normal(-4, 2, 200_000)
+    scores = 1 / (1 + np.exp(-logits))
+    right = random.random(len(scores)) < scores
+    losses = {temperature: _log_loss(_heat(scores, temperature), right) for temperature in (0.5, 0.8, 1.0, 1.25, 2.0)}
+    assert min(losses, key=losses.__getitem__) == 1.0
 
 
 def test_what_cannot_be_trained(tmp_path, encoders, monkeypatch):
@@ -238,6 +266,10 @@ def test_what_cannot_be_trained(tmp_path, encoders, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match="not an encoder that transformers can load"):
         start(tmp_path, schema=None)
+    broken = shutil.copytree(encoders["bpe"], tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:5000])
+    with pytest.raises(ModelError, match="not an encoder that transformers can load"):
+        start(broken, schema=None)
     empty = write(tmp_path / "e.jsonl", [Document("nothing here", "e")])
     files = {"train_files": [empty], "dev_files": [empty]}
     for schema, message in (("data", "hold no span"), (None, "hold no span"), ("other", "there is no schema 'other'")):
@@ -257,7 +289,7 @@ def test_training_begins_with_a_hub_encoder(encoders, monkeypatch):
 
 def test_weights_are_kept_where_the_schema_stays(people):
     folder, _, _, _ = people
-    before = load_network(folder / "model").state_dict()
+    before = load_network(folder / "model", ModelConfig.load(folder / "model" / "config.json")).state_dict()
     network, _, config = start(folder / "model", schema=None)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     other, _, config = start(folder / "model", schema=CLASH)

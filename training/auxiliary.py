@@ -10,7 +10,6 @@ is not trained on it. MUC-4's relations are left out, since they hold for an inc
 import argparse
 import gzip
 import json
-import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,6 @@ SOURCES = {
     "wojood_sample": {"PERS": PERSON, "GPE": PLACE, "LOC": PLACE, "FAC": PLACE, "NORP": PEOPLE, "CARDINAL": COUNT, "OCC": "OCCUPATION"},
 }
 DEV_SHARE = 0.03
-# What stands behind a Turkish name's apostrophe is no part of a span in the guidelines, but is in TrWikiNER.
-SUFFIX = re.compile(r"(?<=\w)['’]\w*$|$")
 
 
 def convert(row: dict[str, Any], source: str) -> dict[str, Any]:

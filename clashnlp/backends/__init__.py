@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clashnlp.config import ModelConfig
 from clashnlp.errors import ModelError
 
 NAMES = ("onnx", "torch")
@@ -38,8 +39,8 @@ class Backend(Protocol):
         ...
 
 
-def load_backend(name: str, folder: Path, *, device: str, threads: int | None) -> Backend:
-    """The backend of that name on the model in the folder.
+def load_backend(name: str, folder: Path, config: ModelConfig, *, device: str, threads: int | None) -> Backend:
+    """The backend of that name on the model in the folder, whose configuration that is.
 
     Raises:
         ModelError: the backend or the device does not exist, or the folder lacks the backend's files.
@@ -49,9 +50,9 @@ def load_backend(name: str, folder: Path, *, device: str, threads: int | None) -
     if name == "onnx":
         from clashnlp.backends.onnx import OnnxBackend
 
-        return OnnxBackend.load(folder, device=device, threads=threads)
+        return OnnxBackend.load(folder, config, device=device, threads=threads)
     if name == "torch":
         from clashnlp.backends.torch import TorchBackend
 
-        return TorchBackend.load(folder, device=device, threads=threads)
+        return TorchBackend.load(folder, config, device=device, threads=threads)
     raise ModelError(f"there is no backend {name!r}; choose one of {', '.join(NAMES)}")

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from clashnlp.config import ModelConfig
 from clashnlp.errors import ModelError
+from clashnlp.spans import TAGS
+from clashnlp.store import WEIGHTS_FILE
 
 ENCODER_FILE = "encoder.onnx"
 RELATE_FILE = "relate.onnx"
+
+
+def weights_header(path: Path) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and where its tensors begin.
+
+    Raises:
+        ModelError: the file is missing or broken.
+    """
+    try:
+        with path.open("rb") as file:
+            size = struct.unpack("<Q", file.read(8))[0]
+            if size > path.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            return json.loads(file.read(size)), 8 + size
+    except (OSError, ValueError, struct.error) as error:
+        raise ModelError(
+            f"{path}: is missing or no safetensors file ({error}); copy the model folder whole, or download it again"
+        ) from None
+
+
+def weights_mark(path: Path) -> str:
+    """What a graph that points into the file must carry: the digest of the weights and where they begin."""
+    header, begin = weights_header(path)
+    return f"{header.get('__metadata__', {}).get('sha256')}+{begin}"
+
+
+def _check(folder: Path, config: ModelConfig, encoder: ort.InferenceSession, mark: str) -> None:
+    if encoder.get_modelmeta().custom_metadata_map.get("weights") != mark:
+        raise ModelError(f"{folder}: encoder.onnx was made from other weights than {WEIGHTS_FILE}; run: clashnlp export {folder}")
+    widths = {output.name: output.shape[-1] for output in encoder.get_outputs()}
+    wanted = {"states": config.state_size, "tags": len(TAGS) * len(config.schema.labels)}
+    if widths != wanted:
+        raise ModelError(f"{folder}: config.json and encoder.onnx contradict each other ({wanted} and {widths})")
 
 
 class OnnxBackend:
@@ -22,7 +61,7 @@ class OnnxBackend:
         self._relate = relate
 
     @classmethod
-    def load(cls, folder: Path, *, device: str, threads: int | None) -> OnnxBackend:
+    def load(cls, folder: Path, config: ModelConfig, *, device: str, threads: int | None) -> OnnxBackend:
         """The backend on the model in the folder.
 
         Raises:
@@ -41,6 +80,7 @@ class OnnxBackend:
         if threads is not None:
             options.intra_op_num_threads = threads
         sessions = []
+        mark = weights_mark(folder / WEIGHTS_FILE) if (folder / ENCODER_FILE).is_file() else ""
         for name in (ENCODER_FILE, RELATE_FILE):
             path = folder / name
             if not path.is_file():
@@ -49,6 +89,7 @@ class OnnxBackend:
                 sessions.append(ort.InferenceSession(str(path), options, providers=[provider]))
             except Exception as error:  # onnxruntime's exceptions share no public base class.
                 raise ModelError(f"{path}: onnxruntime {ort.__version__} cannot read it ({error})") from None
+        _check(folder, config, sessions[0], mark)
         return cls(*sessions)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

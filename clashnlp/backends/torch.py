@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clashnlp.config import ModelConfig
 from clashnlp.errors import MissingDependencyError, ModelError
 
 try:
@@ -28,7 +29,7 @@ class TorchBackend:
         self._device = device
 
     @classmethod
-    def load(cls, folder: Path, *, device: str, threads: int | None) -> TorchBackend:
+    def load(cls, folder: Path, config: ModelConfig, *, device: str, threads: int | None) -> TorchBackend:
         """The backend on the model in the folder.
 
         Raises:
@@ -44,7 +45,7 @@ class TorchBackend:
             raise ModelError(f"there is no device {device!r}; choose auto, cpu, cuda or cuda:0") from None
         if threads is not None:
             torch.set_num_threads(threads)
-        return cls(load_network(folder).to(place).eval(), place)
+        return cls(load_network(folder, config).to(place).eval(), place)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `clashnlp.backends.Backend.encode`."""

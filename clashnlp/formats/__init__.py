@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,7 +24,7 @@ _READERS: dict[str, Callable[..., Iterator[Document]]] = {
     "csv": table.read_csv,
     "parquet": table.read_parquet,
 }
-_SUFFIXES = {
+SUFFIXES = {
     ".txt": "text",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -41,14 +42,20 @@ def raise_error(error: DataError) -> None:
 
 
 def read_documents(
-    path: str | Path, *, format: str | None = None, text_column: str = "text", on_error: OnError = raise_error
+    path: str | Path,
+    *,
+    format: str | None = None,
+    text_column: str = "text",
+    annotated: bool = True,
+    on_error: OnError = raise_error,
 ) -> Iterator[Document]:
     """The documents of a file, of a folder's files in the order of their names (subfolders too), or of standard input for "-".
 
     Args:
         path: .txt (one report a file), .jsonl, .csv, .tsv, .parquet, .inline, or a folder of these.
         format: read the file as this format whatever its name; standard input is text unless told otherwise.
-        text_column: the column or key that holds the reports, for tables and JSON Lines.
+        text_column: the column that holds the reports, for tables, and for JSON Lines that are read without annotations.
+        annotated: read the annotations of JSON Lines; without, they are passed over, whatever they hold.
         on_error: called with each problem, which names the file and the line; by default it is raised.
 
     Raises:
@@ -57,30 +64,40 @@ def read_documents(
     if format is not None and format not in _READERS:
         raise DataError(f"there is no format {format!r}; choose one of {', '.join(FORMATS)}")
     if str(path) == STANDARD_INPUT:
-        read = _reader(format or "text", text_column, on_error)
+        if sys.stdin is None:
+            raise DataError("standard input is closed")
+        read = _reader(format or "text", text_column, annotated, on_error)
         yield from read(sys.stdin.buffer, "standard input", "")
         return
     path = Path(path)
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in _SUFFIXES)
+        files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
         if not files:
-            on_error(DataError(f"{path}: the folder holds no {', '.join(_SUFFIXES)} file"))
+            on_error(DataError(f"{path}: the folder holds no {', '.join(SUFFIXES)} file"))
     else:
         files = [path]
     for file in files:
-        kind = format or _SUFFIXES.get(file.suffix.lower())
+        kind = format or SUFFIXES.get(file.suffix.lower())
         if kind is None:
-            on_error(DataError(f"{file}: no reader for {file.suffix or 'a file without suffix'}; rename it or name its --format"))
+            on_error(DataError(f"{file}: no reader for {file.suffix or 'a file without suffix'}; rename it or name its --input-format"))
             continue
-        name = file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem
+        name = _text(file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem)
         try:
             with file.open("rb") as stream:
-                yield from _reader(kind, text_column, on_error)(stream, str(file), name)
+                yield from _reader(kind, text_column, annotated, on_error)(stream, str(file), name)
         except OSError as error:
             on_error(DataError(f"{file}: {error.strerror or error}"))
 
 
-def _reader(kind: str, text_column: str, on_error: OnError) -> Callable[[BinaryIO, str, str], Iterator[Document]]:
-    if kind in ("jsonl", "csv", "parquet"):
+def _text(name: str) -> str:
+    """A file's name as valid Unicode: names are bytes, and may be none."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
+
+
+def _reader(kind: str, text_column: str, annotated: bool, on_error: OnError) -> Callable[[BinaryIO, str, str], Iterator[Document]]:
+    if kind == "jsonl":
+        make = Document.from_dict if annotated else partial(jsonl.report, text_column=text_column)
+        return partial(jsonl.read, make=make, on_error=on_error)
+    if kind in ("csv", "parquet"):
         return partial(_READERS[kind], text_column=text_column, on_error=on_error)
     return partial(_READERS[kind], on_error=on_error)

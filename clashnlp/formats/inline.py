@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
@@ -128,4 +129,21 @@ def write(document: Document, *, schema: Schema = CLASH) -> str:
     pieces.append(document.text[at:])
     lines = [f"{names[relation.head.id]} {relation.label} {names[relation.tail.id]}" for relation in document.relations]
     source = f" source={document.meta['source']}" if "source" in document.meta else ""
-    return "\n".join([f"===== id={document.id} lang={document.lang}{source}", "".join(pieces), "---", *lines, ""])
+    written = "\n".join([f"===== id={document.id} lang={document.lang}{source}", "".join(pieces), "---", *lines, ""])
+    if not _same(document, list(read(io.BytesIO(written.encode()), "", "", schema=schema, on_error=lambda _: None))):
+        raise DataError(
+            f"document {document.id!r} does not survive the inline notation, which needs an id without spaces, a language, a text without "
+            "line breaks at its edges or carriage returns, and no bracket right behind a span; keep it as JSON Lines"
+        )
+    return written
+
+
+def _same(document: Document, found: list[Document]) -> bool:
+    """Whether a document was read back: its text, its spans and attributes, its relations, and all that is known of it."""
+
+    def content(one: Document) -> tuple[object, ...]:
+        spans = {(span.start, span.end, span.label, tuple(sorted(span.attributes.items()))) for span in one.spans}
+        ends = {(r.head.start, r.head.end, r.head.label, r.tail.start, r.tail.end, r.tail.label, r.label) for r in one.relations}
+        return one.text, str(one.id), one.lang, one.labels, dict(one.meta), spans, ends
+
+    return len(found) == 1 and content(found[0]) == content(document)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from clashnlp.errors import DataError, MissingDependencyError
 from clashnlp.formats.plain import decode
-from clashnlp.types import Document
+from clashnlp.types import Document, identity
 
 
 def read_csv(
@@ -19,14 +19,14 @@ def read_csv(
     """The rows of a CSV or TSV file with a header line."""
     # A report may be longer than the 128 KiB that the csv module takes for a field by default.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    lines = (decode(line, f"{place}:{number}") for number, line in enumerate(stream, start=1))
+    # Bytes that are no UTF-8 become halves of surrogate pairs, so that their row is refused and not the file.
+    lines = (line.decode("utf-8", errors="surrogateescape") for line in stream)
     try:
-        header = next(lines, "")
+        header = decode(next(stream, b""), f"{place}:1")
         delimiter = "\t" if header.count("\t") > header.count(",") else ","
         reader = csv.reader(_chain(header, lines), delimiter=delimiter, strict=True)
         columns = next(reader, [])
-        if text_column not in columns:
-            raise _missing(place, text_column, columns)
+        _check_columns(place, text_column, columns)
         for row in reader:
             at = f"{place}:{reader.line_num}"
             if not row:
@@ -55,8 +55,7 @@ def read_parquet(
     try:
         # Standard input cannot be searched, and Parquet keeps its index at the end.
         file = pyarrow.parquet.ParquetFile(stream if stream.seekable() else io.BytesIO(stream.read()))
-        if text_column not in file.schema_arrow.names:
-            raise _missing(place, text_column, file.schema_arrow.names)
+        _check_columns(place, text_column, file.schema_arrow.names)
         number = 0
         for batch in file.iter_batches(batch_size=256):
             for row in batch.to_pylist():
@@ -76,8 +75,8 @@ def _document(row: Mapping[str, Any], at: str, name: str, text_column: str, on_e
             raise DataError(f"column {text_column!r} holds {text!r:.60}, not a text")
         document = Document(
             text=text,
-            id=name if given in (None, "") else given,
-            lang=row.get("lang") or None,
+            id=name if given in (None, "") else identity(given),
+            lang=str(row["lang"]) if row.get("lang") else None,
             meta={key: value for key, value in row.items() if key not in (text_column, "id", "lang")},
         )
     except DataError as error:
@@ -91,7 +90,10 @@ def _chain(header: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _missing(place: str, text_column: str, columns: Sequence[str]) -> DataError:
+def _check_columns(place: str, text_column: str, columns: list[str]) -> None:
     if not columns:
-        return DataError(f"{place}: is empty, it needs a header line with a column {text_column!r}")
-    return DataError(f"{place}: there is no column {text_column!r}; name one with --text-column: {', '.join(columns)}")
+        raise DataError(f"{place}: is empty, it needs a header line with a column {text_column!r}")
+    if text_column not in columns:
+        raise DataError(f"{place}: there is no column {text_column!r}; name one with --text-column: {', '.join(columns)}")
+    if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        raise DataError(f"{place}: the header names a column twice: {', '.join(twice)}; rename one of each")

@@ -5,86 +5,89 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clashnlp.config import ModelConfig
-from clashnlp.evaluate import RelationKey, relation_keys, span_key
-from clashnlp.model import ClashModel, Reading
-from clashnlp.types import Analysis, Document
+from clashnlp.evaluate import scored_keys, span_key
+from clashnlp.model import ClashModel
+from clashnlp.types import Document
 
-_TEMPERATURES = np.geomspace(0.5, 4.0, 13)
-_LEAST_SCORE = 0.05
+_TEMPERATURES = [round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25)]
+_NEVER = 2.0  # No score reaches it.
 
 
 def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     """The model's configuration with fitted temperatures, and for each relation the threshold of the highest F1.
 
-    A temperature is the one under which the log loss of the returned scores, as probabilities of being right, is least (Guo et al. 2017).
-    Thresholds of spans stay 0: the tags' grammar has decided already.
+    A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
+    spans that are returned, and of all pairs of these that the schema allows. Thresholds of spans stay 0: the tags' grammar has decided.
     """
-    config = model.config
-    schema = config.schema
-    readings = model.read(documents)
-    gold_spans = [{span_key(span) for span in document.spans} for document in documents]
+    config, schema, readings = model.config, model.config.schema, model.read(documents)
     losses = []
     for temperature in _TEMPERATURES:
-        found = _decode(model, config.replace(tag_temperature=float(temperature), relation_thresholds=_all(config, 2.0)), readings)
-        scored = [(span.score, span_key(span) in gold) for one, gold in zip(found, gold_spans, strict=True) for span in one.spans]
-        losses.append(_log_loss(scored))
-    config = config.replace(tag_temperature=round(float(_TEMPERATURES[int(np.argmin(losses))]), 4))
+        trial = model.with_config(config.replace(tag_temperature=temperature, relation_thresholds=_all(config, _NEVER)))
+        keys = scored_keys(documents, found := [trial.decode(reading) for reading in readings], schema)
+        scored = [
+            (span.score or 0.0, span_key(span) in gold)
+            for document, gold, known in zip(found, keys.gold_spans, keys.spans, strict=True)
+            for span in document.spans
+            if span_key(span) in known
+        ]
+        losses.append(_log_loss(*_columns(scored)))
+    config = config.replace(tag_temperature=_TEMPERATURES[int(np.argmin(losses))])
     if not schema.relations:
         return config
 
-    gold_relations = [relation_keys(document, schema) for document in documents]
-    losses = []
-    for temperature in _TEMPERATURES:
-        trial = config.replace(relation_temperature=float(temperature), relation_thresholds=_all(config, _LEAST_SCORE))
-        found = _decode(model, trial, readings)
-        losses.append(_log_loss([(score, right) for _, score, right in _scored_relations(found, gold_relations)]))
-    config = config.replace(relation_temperature=round(float(_TEMPERATURES[int(np.argmin(losses))]), 4))
-    found = _decode(model, config.replace(relation_thresholds=_all(config, _LEAST_SCORE)), readings)
-    scored_relations = _scored_relations(found, gold_relations)
+    # One decoding that keeps every pair gives every logit.
+    every = model.with_config(config.replace(relation_temperature=1.0, relation_thresholds=_all(config, 0.0)))
+    keys = scored_keys(documents, found := [every.decode(reading) for reading in readings], schema)
+    by_label: dict[str, list[tuple[float, bool]]] = {relation.label: [] for relation in schema.relations}
+    for document, gold, known in zip(found, keys.gold_relations, keys.relations, strict=True):
+        for relation in document.relations:
+            ends = (span_key(relation.head), span_key(relation.tail))
+            if (*ends, relation.label) in known:
+                by_label[relation.label].append((relation.score or 0.0, (*ends, relation.label) in gold))
+    scores, right = _columns([pair for pairs in by_label.values() for pair in pairs])
+    losses = [_log_loss(_heat(scores, temperature), right) for temperature in _TEMPERATURES]
+    temperature = _TEMPERATURES[int(np.argmin(losses))]
     thresholds = {}
-    for relation in schema.relations:
-        gold = sum(key[-1] == relation.label for keys in gold_relations for key in keys)
-        of_label = [(score, right) for label, score, right in scored_relations if label == relation.label]
-        thresholds[relation.label] = _best_threshold(of_label, gold)
-    return config.replace(relation_thresholds=thresholds)
+    for label, pairs in by_label.items():
+        scores, right = _columns(pairs)
+        gold_count = sum(key[-1] == label for keys_of in keys.gold_relations for key in keys_of)
+        thresholds[label] = _best_threshold(_heat(scores, temperature), right, gold_count)
+    return config.replace(relation_temperature=temperature, relation_thresholds=thresholds)
 
 
 def _all(config: ModelConfig, threshold: float) -> dict[str, float]:
     return {relation.label: threshold for relation in config.schema.relations}
 
 
-def _decode(model: ClashModel, config: ModelConfig, readings: Sequence[Reading]) -> list[Analysis]:
-    return [model.with_config(config).decode(reading) for reading in readings]
+def _columns(scored: Sequence[tuple[float, bool]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    return np.array([score for score, _ in scored]), np.array([yes for _, yes in scored], dtype=bool)
 
 
-def _scored_relations(found: Sequence[Document], gold: Sequence[set[RelationKey]]) -> list[tuple[str, float, bool]]:
-    return [
-        (relation.label, float(relation.score or 0), (span_key(relation.head), span_key(relation.tail), relation.label) in keys)
-        for document, keys in zip(found, gold, strict=True)
-        for relation in document.relations
-    ]
+def _heat(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """What the scores are once their logits are divided by the temperature."""
+    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
+    logits = np.log(clipped) - np.log1p(-clipped)
+    heated: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logits / temperature))
+    return heated
 
 
-def _log_loss(scored: Sequence[tuple[float | None, bool]]) -> float:
-    if not scored:
-        return 0.0
-    scores = np.clip(np.array([score for score, _ in scored], dtype=float), 1e-6, 1 - 1e-6)
-    right = np.array([yes for _, yes in scored])
-    return float(-np.log(np.where(right, scores, 1 - scores)).mean())
+def _log_loss(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
+    return float(-np.log(np.where(right, clipped, 1 - clipped)).mean()) if len(scores) else 0.0
 
 
-def _best_threshold(scored: Sequence[tuple[float, bool]], gold: int, *, least_gold: int = 20) -> float:
+def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int, *, least_gold: int = 20) -> float:
     """The threshold of the highest F1, halfway between neighbouring scores; 0.5 where there is too little to choose by."""
-    if gold < least_gold or not scored:
+    if gold < least_gold or not len(scores):
         return 0.5
-    ordered = sorted(scored, reverse=True)
-    scores = np.array([score for score, _ in ordered])
-    right = np.cumsum([yes for _, yes in ordered])
-    f1 = 2 * right / (np.arange(1, len(ordered) + 1) + gold)
+    order = np.argsort(-scores, kind="stable")
+    scores = scores[order]
+    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + gold)
     # A mean over a few neighbours, since the peak of so short a curve is chance.
     smooth = np.convolve(np.pad(f1, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
     best = int(np.argmax(smooth))
-    following = scores[best + 1] if best + 1 < len(scores) else _LEAST_SCORE
+    following = scores[best + 1] if best + 1 < len(scores) else 0.0
     return round(float(np.clip((scores[best] + following) / 2, 0.2, 0.8)), 3)

@@ -78,7 +78,7 @@ def make_examples(
 
     An example holds plain lists: token `ids`; of each word its `first` token and its `sentences` number; `spans` as first word, last
     word and label; `values`, an index for each attribute or -1; `relations` as head, tail and relation type; `known`, whether the
-    document was annotated for each label.
+    document was annotated for each label; `related`, whether for relations.
 
     Raises:
         DataError: a label, an attribute's value or a relation is not in the schema.
@@ -152,6 +152,7 @@ def _make_example(document: Document, tokens: Tokens, config: ModelConfig, repor
         "values": [_values(by_id[span_id], schema, report, f"{document.id}/{span_id}") for span_id in spans],
         "relations": _relations(document, order, found, config, report),
         "known": [document.labels is None or label in document.labels for label in schema.labels],
+        "related": document.labels is None or bool(document.relations),
     }
 
 
@@ -181,7 +182,8 @@ def _relations(document: Document, order: dict[str, int], found: Candidates, con
         head, tail = order[relation.head.id], order[relation.tail.id]
         if kind.symmetric and head > tail:
             head, tail = tail, head
-        if (relation.head.label, relation.tail.label) not in kind.signatures:
+        names = (relation.head.label, relation.tail.label)
+        if names not in kind.signatures and not (kind.symmetric and names[::-1] in kind.signatures):
             report.lose(f"{relation.label} relations between labels that the schema does not allow", name)
         elif head == tail:
             report.lose("relations of a span with itself", name)
@@ -229,4 +231,5 @@ def _part(example: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
         "values": [example["values"][at] for at in members],
         "relations": [[index[head], index[tail], kind] for head, tail, kind in example["relations"] if head in index and tail in index],
         "known": example["known"],
+        "related": example["related"],
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import struct
 import tempfile
 import warnings
 from pathlib import Path
@@ -14,9 +12,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE
-from clashnlp.network import WEIGHTS_FILE, ClashNetwork, load_network
+from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE, weights_header, weights_mark
+from clashnlp.config import ModelConfig
+from clashnlp.network import ClashNetwork, load_network
 from clashnlp.relations import FEATURE_SIZES
+from clashnlp.store import CONFIG_FILE, WEIGHTS_FILE
 
 OPSET = 18
 
@@ -28,7 +28,8 @@ def export_onnx(folder: Path, *, int8: bool = True) -> None:
         folder: a model folder with config.json and model.safetensors.
         int8: quantise the encoder's matrices dynamically to eight bits; the relation graph is small and stays in float32.
     """
-    network = load_network(folder).eval()
+    config = ModelConfig.load(folder / CONFIG_FILE)
+    network = load_network(folder, config).eval()
     with tempfile.TemporaryDirectory() as scratch:
         plain, optimised = Path(scratch) / ENCODER_FILE, Path(scratch) / "int8.onnx"
         _export_encoder(network, plain)
@@ -42,6 +43,7 @@ def export_onnx(folder: Path, *, int8: bool = True) -> None:
                     logging.disable(logging.NOTSET)
         model = onnx.load(optimised if int8 else plain)
     _share_embeddings(model, network, folder / WEIGHTS_FILE)
+    model.metadata_props.add(key="weights", value=weights_mark(folder / WEIGHTS_FILE))
     onnx.save(model, folder / ENCODER_FILE)
     _export_relate(network, folder / RELATE_FILE)
 
@@ -105,9 +107,8 @@ def _share_embeddings(model: onnx.ModelProto, network: ClashNetwork, weights: Pa
     wanted = embeddings.weight
     assert isinstance(wanted, torch.nn.Parameter)
     key = next(name for name, parameter in network.named_parameters() if parameter is wanted)
-    with weights.open("rb") as file:
-        size = struct.unpack("<Q", file.read(8))[0]
-        entry = json.loads(file.read(size))[key]
+    header, start = weights_header(weights)
+    entry = header[key]
     if entry["dtype"] != "F16":
         return
     table = wanted.detach().numpy()
@@ -127,7 +128,7 @@ def _share_embeddings(model: onnx.ModelProto, network: ClashNetwork, weights: Pa
     initializer.ClearField("float_data")
     initializer.data_type = TensorProto.FLOAT16
     initializer.data_location = TensorProto.EXTERNAL
-    for option, value in (("location", weights.name), ("offset", str(8 + size + begin)), ("length", str(end - begin))):
+    for option, value in (("location", weights.name), ("offset", str(start + begin)), ("length", str(end - begin))):
         initializer.external_data.add(key=option, value=value)
     for node in users:
         found = node.output[0]

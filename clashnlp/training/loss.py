@@ -107,8 +107,8 @@ class JointLoss(nn.Module):
             value_rows.append(values)
             pair_rows.append(found.pairs + spans_before)
             feature_rows.append(found.features)
-            # Where a label is unknown in this document, an unannotated relation is no negative.
-            known = np.array(example["known"])[rows[found.pairs, 2]].all(axis=1, keepdims=True)
+            # Where a label or relations are unknown in this document, an unannotated relation is no negative.
+            known = np.array(example["known"])[rows[found.pairs, 2]].all(axis=1, keepdims=True) & example["related"]
             allowed_rows.append(found.allowed & known)
             target_rows.append(target)
             offset += size

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import datasets
 import evaluate
 
-from clashnlp.evaluate import SpanKey, partial_score, strict_score
+from clashnlp.evaluate import RelationKey, SpanKey, partial_score, strict_score
 
 _CITATION = "Scores as in clashnlp.evaluate."
 
@@ -18,6 +19,17 @@ def _info(description: str, item: dict[str, datasets.Value]) -> evaluate.MetricI
 
 
 _SPAN = {"start": datasets.Value("int64"), "end": datasets.Value("int64"), "label": datasets.Value("string")}
+
+
+def span_rows(documents: Sequence[set[SpanKey]]) -> list[list[dict[str, Any]]]:
+    """The spans of each document in the form that `SpanMetric` takes."""
+    return [[{"start": start, "end": end, "label": label} for start, end, label in sorted(keys)] for keys in documents]
+
+
+def relation_rows(documents: Sequence[set[RelationKey]]) -> list[list[dict[str, Any]]]:
+    """The relations of each document in the form that `RelationMetric` takes."""
+    names = [f"{end}_{name}" for end in ("head", "tail") for name in _SPAN]
+    return [[dict(zip([*names, "label"], (*head, *tail, label), strict=True)) for head, tail, label in sorted(keys)] for keys in documents]
 
 
 class SpanMetric(evaluate.Metric):  # type: ignore[misc]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any
 
 import datasets
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -28,18 +31,20 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as hf_logging
 
 from clashnlp import store
+from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE
 from clashnlp.backends.torch import TorchBackend
 from clashnlp.config import ModelConfig
 from clashnlp.errors import DataError, ModelError
-from clashnlp.evaluate import evaluate
+from clashnlp.evaluate import evaluate, scored_keys
 from clashnlp.model import ClashModel
-from clashnlp.network import ClashNetwork, build_network, load_network, save_weights, without_pooler
+from clashnlp.network import ClashNetwork, brief, build_network, load_network, save_weights, without_pooler
 from clashnlp.schema import CLASH, Schema
 from clashnlp.tokens import Tokenizer
 from clashnlp.training.calibrate import calibrate
 from clashnlp.training.data import make_examples, read_annotated
 from clashnlp.training.export import export_onnx
 from clashnlp.training.loss import Collator, JointLoss
+from clashnlp.training.metrics import RelationMetric, SpanMetric, relation_rows, span_rows
 from clashnlp.training.report import attribute_report
 from clashnlp.types import Document
 
@@ -49,6 +54,7 @@ log = logging.getLogger(__name__)
 _SMALL_WIDTH = 512
 _LEARNING_RATES = (2e-4, 3e-5)
 _PATIENCE = 4
+CHECKPOINTS = "checkpoints"
 # What an encoder's configuration says of the file that it came from, and not of the encoder.
 _NOT_KEPT = ("_name_or_path", "torch_dtype", "dtype", "transformers_version", "architectures", "auto_map")
 
@@ -138,10 +144,9 @@ def train(
     )
     trainer.remove_callback(PrinterCallback)  # The report has a line an epoch already.
     trainer.prepare(loss, tokenizer, dev_documents, head_factor=options.head_factor, report=report)
-    folder = trainer.args.output_dir or ""
-    checkpoint = get_last_checkpoint(folder) if options.resume and Path(folder).is_dir() else None  # type: ignore[no-untyped-call]
+    checkpoint = _checkpoint(output / CHECKPOINTS, options, [*map(str, train_files), "/", *map(str, dev_files)])
     if options.resume and checkpoint is None:
-        report(f"no checkpoint in {folder}, so training begins anew")
+        report(f"no checkpoint in {output / CHECKPOINTS}, so training begins anew")
     trainer.train(resume_from_checkpoint=checkpoint)
 
     live = ClashModel(config, tokenizer, TorchBackend(network.eval(), trainer.args.device))
@@ -157,7 +162,29 @@ def train(
     }
     if trainer.is_world_process_zero():
         save_model(output, network, tokenizer, config.replace(training=facts))
+        shutil.rmtree(output / CHECKPOINTS)  # Four times the model's size, and of no use once it is whole.
     return metrics
+
+
+def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | None:
+    """The checkpoint to go on from, if any; without `resume` those of an earlier run are removed.
+
+    Raises:
+        ModelError: the checkpoints are of a run with other options or files.
+    """
+    run = {name: str(getattr(options, name)) for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "seed")}
+    run["files"] = " ".join(files)
+    path = folder / "run.json"
+    if options.resume and path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if changed := [f"{name} was {before.get(name)!r}, now {value!r}" for name, value in run.items() if before.get(name) != value]:
+            raise ModelError(f"{folder} holds another run ({'; '.join(changed)}); resume with the same options, or train without --resume")
+        checkpoint: str | None = get_last_checkpoint(str(folder))  # type: ignore[no-untyped-call]
+        return checkpoint
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    path.write_text(json.dumps(run, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return None
 
 
 def start(init: str | Path | None, *, schema: Schema | None) -> tuple[ClashNetwork, Tokenizer, ModelConfig]:
@@ -171,7 +198,7 @@ def start(init: str | Path | None, *, schema: Schema | None) -> tuple[ClashNetwo
     folder = store.find_model(None) if init is None else Path(init) if Path(init).is_dir() else store.download(str(init))
     if _is_clashnlp(folder):
         config = ModelConfig.load(folder / store.CONFIG_FILE)
-        network = load_network(folder)
+        network = load_network(folder, config)
         tokenizer = Tokenizer.load(folder / store.TOKENIZER_FILE)
         if schema is not None and schema != config.schema:
             config = config.replace(schema=schema, span_thresholds={}, relation_thresholds={})
@@ -196,10 +223,10 @@ def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, To
             if not isinstance(fast, PreTrainedTokenizerFast):
                 raise ModelError(f"{folder}: the tokenizer has no fast version (tokenizer.json), and offsets need one")
             tokenizer = Tokenizer(fast.backend_tokenizer)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"{folder}: not an encoder that transformers can load ({str(error).splitlines()[0]})") from None
+    except ModelError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{folder}: not an encoder that transformers can load ({brief(error)})") from None
     # Some encoders forget dropout when they are saved for inference; fine-tuning on few documents needs it.
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
         if getattr(encoder_config, name, None) == 0.0:
@@ -235,7 +262,9 @@ def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config
     folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / store.CONFIG_FILE)
     tokenizer.save(folder / store.TOKENIZER_FILE)
-    save_weights(network, folder / "model.safetensors")
+    for name in (ENCODER_FILE, RELATE_FILE):
+        (folder / name).unlink(missing_ok=True)  # Graphs of other weights must not survive a cut between the next two lines.
+    save_weights(network, folder / store.WEIGHTS_FILE)
     export_onnx(folder)
 
 
@@ -275,12 +304,15 @@ class ClashTrainer(Trainer):
         network = self._loss.network
         network.eval()
         model = ClashModel(self._loss.settings, self._tokenizer, TorchBackend(network, self.args.device))
-        metrics = evaluate(self._dev_documents, list(model.predict_many(self._dev_documents)), self._loss.settings.schema)
+        found = list(model.predict_many(self._dev_documents))
         network.train()
-        spans, relations = metrics["spans"]["f1"], metrics["relations"]["f1"]
-        row = {"spans_f1": spans, "relations_f1": relations, "mean_f1": (spans + relations) / 2}
-        for name, value in metrics["attributes"].items():
-            row[f"{name}_accuracy"] = value["accuracy"]
+        keys = scored_keys(self._dev_documents, found, self._loss.settings.schema)
+        spans = SpanMetric().compute(predictions=span_rows(keys.spans), references=span_rows(keys.gold_spans))["f1"]
+        row = {"spans_f1": spans, "mean_f1": spans}
+        if self._loss.settings.schema.relations:
+            pairs = {"predictions": relation_rows(keys.relations), "references": relation_rows(keys.gold_relations)}
+            row["relations_f1"] = RelationMetric().compute(**pairs)["f1"]
+            row["mean_f1"] = (spans + row["relations_f1"]) / 2
         named = {f"{metric_key_prefix}_{name}": value for name, value in row.items()}
         if self.is_world_process_zero():
             self._report(f"epoch {self.state.epoch or 0:.1f}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()))
@@ -301,9 +333,11 @@ class _OwnMistakes(TrainerCallback):
 
 
 def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> TrainingArguments:
-    rate = options.learning_rate or _LEARNING_RATES[network.encoder.config.hidden_size > _SMALL_WIDTH]
-    return TrainingArguments(
-        output_dir=str(output / "checkpoints"),
+    rate = options.learning_rate
+    if rate is None:
+        rate = _LEARNING_RATES[network.encoder.config.hidden_size > _SMALL_WIDTH]
+    arguments = TrainingArguments(
+        output_dir=str(output / CHECKPOINTS),
         num_train_epochs=options.epochs,
         per_device_train_batch_size=options.batch_documents,
         learning_rate=rate,
@@ -324,6 +358,9 @@ def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> Tr
         remove_unused_columns=False,
         seed=options.seed,
     )
+    # With several GPUs in one process the Trainer would split a batch's windows from its words. A process a GPU (torchrun) does not.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def _fast_bf16() -> bool:
