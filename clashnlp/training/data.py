@@ -76,7 +76,7 @@ def make_examples(
 ) -> tuple[list[dict[str, Any]], DataReport]:
     """One example a document (several for a very long one), and the report of what was found.
 
-    An example holds plain lists: token `ids` and their number, `length`; of each word its `first` token and its `sentences` number;
+    An example holds plain lists: token `ids`; of each word its `first` token and its `sentences` number;
     `spans` as first word, last word and label; `values`, an index for each attribute or -1; `relations` as head, tail and relation type;
     `known`, whether the document was annotated for each label; `related`, whether for relations.
 
@@ -145,7 +145,6 @@ def _make_example(document: Document, tokens: Tokens, config: ModelConfig, repor
     rows = np.array(list(spans.values()), dtype=np.int64).reshape(-1, 3)
     found = candidates(rows, tokens.sentences, schema, max_distance=config.max_distance, max_sentences=config.max_sentences)
     return {
-        "length": len(tokens.ids),
         "ids": tokens.ids.tolist(),
         "first": tokens.first.tolist(),
         "sentences": tokens.sentences.tolist(),
@@ -225,7 +224,6 @@ def _part(example: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
     members = [at for at, span in enumerate(example["spans"]) if start <= span[0] and span[1] < stop]
     index = {at: new for new, at in enumerate(members)}
     return {
-        "length": high - low,
         "ids": example["ids"][low:high],
         "first": [token - low for token in first[start:stop]],
         "sentences": example["sentences"][start:stop],

@@ -356,8 +356,6 @@ def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> Tr
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),
         remove_unused_columns=False,
-        train_sampling_strategy="group_by_length",  # Or one long document would pad the windows of all short ones in its batch.
-        length_column_name="length",
         seed=options.seed,
     )
     # With several GPUs in one process the Trainer would split a batch's windows from its words. A process a GPU (torchrun) does not.
