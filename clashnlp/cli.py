@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the graphs for onnxruntime into a model folder")
     export.add_argument("model", type=Path)
-    export.add_argument("--float32", action="store_true", help="do not quantise the encoder to eight bits")
+    export.add_argument("--int8", action="store_true", help="quantise the encoder to eight bits: faster and less exact")
     export.set_defaults(run=_export)
     return parser
 
@@ -294,7 +294,7 @@ def _export(options: argparse.Namespace) -> int:
     folder = store.find_model(options.model)
     with _needs_train_extra():
         from clashnlp.training.export import export_onnx
-    export_onnx(folder, int8=not options.float32)
+    export_onnx(folder, int8=options.int8)
     print(f"wrote encoder.onnx and relate.onnx into {folder}")
     return _DONE
 

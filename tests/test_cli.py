@@ -183,6 +183,6 @@ def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
     assert "unknown label 'PER'" in capsys.readouterr().err
     assert main([*command, "--schema", "data", "--epochs", "1"]) == 0
     assert "the model is in" in capsys.readouterr().out
-    assert main(["export", str(tmp_path / "m"), "--float32"]) == 0
+    assert main(["export", str(tmp_path / "m"), "--int8"]) == 0
     assert main(["predict", str(files[1]), "--model", str(tmp_path / "m"), "-o", str(tmp_path / "out.jsonl")]) == 0
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4

@@ -47,9 +47,11 @@ def test_readme_shows_what_its_python_prints():
 
 
 def test_readme_and_card_give_the_measured_figures():
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     card = (ROOT / "model_cards" / "embedded.md").read_text(encoding="utf-8")
     for part in (METRICS["spans"], METRICS["relations"]):
         assert f"**{part['f1']:.3f}**" in README
+        assert f"F1 of {part['f1']:.3f}" in changes
         assert f"| all | {part['precision']:.3f} | {part['recall']:.3f} | {part['f1']:.3f} |" in card
     assert f"{METRICS['attributes']['outcome']['accuracy']:.3f}" in README
 

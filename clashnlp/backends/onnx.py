@@ -44,10 +44,10 @@ def weights_mark(path: Path) -> str:
     return f"{header.get('__metadata__', {}).get('sha256')}+{begin}"
 
 
-def _check(folder: Path, config: ModelConfig, encoder: ort.InferenceSession, mark: str) -> None:
-    if encoder.get_modelmeta().custom_metadata_map.get("weights") != mark:
-        raise ModelError(f"{folder}: encoder.onnx was made from other weights than {WEIGHTS_FILE}; run: clashnlp export {folder}")
-    widths = {output.name: output.shape[-1] for output in encoder.get_outputs()}
+def _check(folder: Path, config: ModelConfig, sessions: list[ort.InferenceSession], mark: str) -> None:
+    if any(session.get_modelmeta().custom_metadata_map.get("weights") != mark for session in sessions):
+        raise ModelError(f"{folder}: its graphs were made from other weights than {WEIGHTS_FILE}; run: clashnlp export {folder}")
+    widths = {output.name: output.shape[-1] for output in sessions[0].get_outputs()}
     wanted = {"states": config.state_size, "tags": len(TAGS) * len(config.schema.labels)}
     if widths != wanted:
         raise ModelError(f"{folder}: config.json and encoder.onnx contradict each other ({wanted} and {widths})")
@@ -89,7 +89,7 @@ class OnnxBackend:
                 sessions.append(ort.InferenceSession(str(path), options, providers=[provider]))
             except Exception as error:  # onnxruntime's exceptions share no public base class.
                 raise ModelError(f"{path}: onnxruntime {ort.__version__} cannot read it ({error})") from None
-        _check(folder, config, sessions[0], mark)
+        _check(folder, config, sessions, mark)
         return cls(*sessions)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

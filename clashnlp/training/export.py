@@ -1,14 +1,18 @@
-"""How does a trained network reach onnxruntime? Two graphs, whose large tables stay in the safetensors file beside them."""
+"""How does a trained network reach onnxruntime? Two graphs, whose large tensors stay in the safetensors file beside them."""
 
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 import warnings
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -19,14 +23,16 @@ from clashnlp.relations import FEATURE_SIZES
 from clashnlp.store import CONFIG_FILE, WEIGHTS_FILE
 
 OPSET = 18
+_LARGE = 4096  # Values; smaller tensors are not worth a look-up in another file.
 
 
-def export_onnx(folder: Path, *, int8: bool = True) -> None:
+def export_onnx(folder: Path, *, int8: bool = False) -> None:
     """Writes encoder.onnx and relate.onnx beside the weights of a model folder.
 
     Args:
         folder: a model folder with config.json and model.safetensors.
-        int8: quantise the encoder's matrices dynamically to eight bits; the relation graph is small and stays in float32.
+        int8: quantise the encoder's matrices dynamically to eight bits: faster, a little larger on disk (what is in eight bits cannot be
+            shared with the weights), and less exact. Measure before you ship it.
     """
     config = ModelConfig.load(folder / CONFIG_FILE)
     network = load_network(folder, config).eval()
@@ -42,10 +48,12 @@ def export_onnx(folder: Path, *, int8: bool = True) -> None:
                 finally:
                     logging.disable(logging.NOTSET)
         model = onnx.load(optimised if int8 else plain)
-    _share_embeddings(model, network, folder / WEIGHTS_FILE)
-    model.metadata_props.add(key="weights", value=weights_mark(folder / WEIGHTS_FILE))
-    onnx.save(model, folder / ENCODER_FILE)
-    _export_relate(network, folder / RELATE_FILE)
+        _export_relate(network, Path(scratch) / RELATE_FILE)
+        relate = onnx.load(Path(scratch) / RELATE_FILE)
+    for graph, name in ((model, ENCODER_FILE), (relate, RELATE_FILE)):
+        _share_weights(graph, network, folder / WEIGHTS_FILE)
+        graph.metadata_props.add(key="weights", value=weights_mark(folder / WEIGHTS_FILE))
+        onnx.save(graph, folder / name)
 
 
 def _export_encoder(network: ClashNetwork, path: Path) -> None:
@@ -97,41 +105,47 @@ def _export(
         )
 
 
-def _share_embeddings(model: onnx.ModelProto, network: ClashNetwork, weights: Path) -> None:
-    """Points the word embeddings of a graph at their float16 rows in the safetensors file, so that they are stored once.
+def _share_weights(model: onnx.ModelProto, network: ClashNetwork, weights: Path) -> None:
+    """Points the large tensors of a graph at their float16 values in the safetensors file, so that they are stored once.
 
-    ONNX keeps large tensors in files of any layout, by offset and length (ONNX IR, "External tensor data"), and a safetensors file is a
-    header with raw tensors behind it. The rows that a text needs are widened to float32 after the look-up.
+    ONNX keeps tensors in files of any layout, by offset and length (ONNX IR, "External tensor data"), and a safetensors file is a header
+    with raw tensors behind it. Matrices are widened to float32, and turned where the graph wants them so, once when a session begins; of
+    tables that are looked up, only the rows that a text needs.
     """
-    embeddings: torch.nn.Module = network.encoder.get_input_embeddings()
-    wanted = embeddings.weight
-    assert isinstance(wanted, torch.nn.Parameter)
-    key = next(name for name, parameter in network.named_parameters() if parameter is wanted)
     header, start = weights_header(weights)
-    entry = header[key]
-    if entry["dtype"] != "F16":
-        return
-    table = wanted.detach().numpy()
-    for initializer in model.graph.initializer:
-        if list(initializer.dims) == list(table.shape) and initializer.data_type == TensorProto.FLOAT:
-            array = numpy_helper.to_array(initializer)
-            if (array == table).all():
-                break
-    else:
-        return
-    name = initializer.name
-    users = [node for node in model.graph.node if name in node.input]
-    if any(node.op_type != "Gather" for node in users):
-        return
-    begin, end = entry["data_offsets"]
-    initializer.ClearField("raw_data")
-    initializer.ClearField("float_data")
-    initializer.data_type = TensorProto.FLOAT16
-    initializer.data_location = TensorProto.EXTERNAL
-    for option, value in (("location", weights.name), ("offset", str(start + begin)), ("length", str(end - begin))):
-        initializer.external_data.add(key=option, value=value)
-    for node in users:
-        found = node.output[0]
-        node.output[0] = f"{found}_float16"
-        at = list(model.graph.node).index(node) + 1
-        model.graph.node.insert(at, helper.make_node("Cast", [node.output[0]], [found], to=TensorProto.FLOAT))
+    stored = {}
+    for name, tensor in network.state_dict().items():
+        if name in header and header[name]["dtype"] == "F16" and tensor.ndim == 2:
+            array = tensor.numpy()
+            stored[_key(array.T)] = (name, True)
+            stored[_key(array)] = (name, False)
+    graph = model.graph
+    for initializer in graph.initializer:
+        if initializer.data_type != TensorProto.FLOAT or math.prod(initializer.dims) < _LARGE:
+            continue
+        key = _key(numpy_helper.to_array(initializer))
+        if key not in stored:
+            continue
+        name, turned = stored[key]
+        begin, end = header[name]["data_offsets"]
+        wide, narrow = initializer.name, f"{initializer.name}_float16"
+        initializer.CopyFrom(
+            TensorProto(name=narrow, dims=header[name]["shape"], data_type=TensorProto.FLOAT16, data_location=TensorProto.EXTERNAL)
+        )
+        for option, value in (("location", weights.name), ("offset", str(start + begin)), ("length", str(end - begin))):
+            initializer.external_data.add(key=option, value=value)
+        users = [node for node in graph.node if wide in node.input]
+        if all(node.op_type == "Gather" and node.input[0] == wide for node in users):
+            for node in users:
+                node.input[0] = narrow
+                found, node.output[0] = node.output[0], f"{node.output[0]}_float16"
+                at = list(graph.node).index(node) + 1
+                graph.node.insert(at, helper.make_node("Cast", [node.output[0]], [found], to=TensorProto.FLOAT))
+            continue
+        if turned:
+            graph.node.insert(0, helper.make_node("Transpose", [f"{wide}_stored"], [wide], perm=[1, 0]))
+        graph.node.insert(0, helper.make_node("Cast", [narrow], [f"{wide}_stored" if turned else wide], to=TensorProto.FLOAT))
+
+
+def _key(array: NDArray[np.float32]) -> tuple[tuple[int, ...], bytes]:
+    return array.shape, sha256(np.ascontiguousarray(array).tobytes()).digest()
