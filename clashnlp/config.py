@@ -12,6 +12,8 @@ from clashnlp.errors import ModelError
 from clashnlp.schema import CLASH, Schema
 
 FORMAT_VERSION = 1
+# The threshold of the highest F1 is half of that F1 (Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure").
+RELATION_THRESHOLD = 0.3
 _WHOLE = ("window", "overlap", "max_distance", "max_sentences", "state_size", "relation_size", "context_size")
 
 
@@ -28,7 +30,7 @@ class ModelConfig:
         tag_temperature, relation_temperature: divisors of the logits, fitted on development data (Guo et al. 2017,
             "On calibration of modern neural networks").
         span_thresholds, relation_thresholds: least score, by label, for a span (if absent 0) or a relation (if absent
-            0.5) to be returned.
+            0.3) to be returned.
         training: what the weights were trained on and what was measured then, for people to read.
     """
 

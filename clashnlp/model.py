@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clashnlp import relations, spans
 from clashnlp.backends import Backend, load_backend
 from clashnlp.batching import make_batches
-from clashnlp.config import ModelConfig
+from clashnlp.config import RELATION_THRESHOLD, ModelConfig
 from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model
 from clashnlp.tokens import Tokenizer, Tokens
 from clashnlp.types import Analysis, Document, Relation, Span
@@ -164,9 +164,12 @@ class ClashModel:
             attributes[members], logits[chosen] = self._backend.relate(reading.states[words], rows, inside, pairs.features[chosen])
         kept = relations.decode(
             logits,
-            pairs.allowed,
+            pairs,
+            found.scores[pairs.pairs].prod(axis=1),
             temperature=config.relation_temperature,
-            thresholds=spans.thresholds_of([relation.label for relation in schema.relations], config.relation_thresholds, 0.5),
+            thresholds=spans.thresholds_of(
+                [relation.label for relation in schema.relations], config.relation_thresholds, RELATION_THRESHOLD
+            ),
         )
         predicted = self._spans(document.text, tokens, found, attributes)
         return Analysis(

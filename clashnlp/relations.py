@@ -120,9 +120,17 @@ def blocks(spans: NDArray[np.int64], pairs: NDArray[np.int64]) -> Iterator[tuple
 
 
 def decode(
-    logits: NDArray[np.float32], allowed: NDArray[np.bool_], *, temperature: float, thresholds: Sequence[float]
+    logits: NDArray[np.float32], found: Candidates, ends: NDArray[np.float32], *, temperature: float, thresholds: Sequence[float]
 ) -> list[tuple[int, int, float]]:
-    """The relations that hold: pair, relation type (indices) and score, from logits (p, R) and what the schema allows (p, R)."""
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits / temperature, -50, 50)))
-    kept = allowed & (scores >= np.array(thresholds, dtype=np.float32).reshape(1, -1))
+    """The relations that hold: pair, relation type (indices) and score.
+
+    Args:
+        logits: of each pair and relation type (p, R), for the case that both spans are right.
+        found: the pairs, with what the schema allows.
+        ends: the product of the scores of each pair's spans (p,): a relation is right only if both of its spans are.
+        temperature: what the logits are divided by.
+        thresholds: least score of a relation, by type.
+    """
+    scores = ends[:, None] / (1.0 + np.exp(-np.clip(logits / temperature, -50, 50)))
+    kept = found.allowed & (scores >= np.array(thresholds, dtype=np.float32).reshape(1, -1))
     return [(pair, relation, float(scores[pair, relation])) for pair, relation in np.argwhere(kept).tolist()]

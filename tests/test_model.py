@@ -11,7 +11,12 @@ from clashnlp.tokens import split_words
 
 @pytest.fixture(scope="module", params=KINDS)
 def model(request, untrained) -> ClashModel:
-    return ClashModel.from_pretrained(untrained[request.param])
+    return unsure(ClashModel.from_pretrained(untrained[request.param]))
+
+
+def unsure(model: ClashModel) -> ClashModel:
+    """The model with thresholds that random weights reach, so that it returns relations as well."""
+    return model.with_config(model.config.replace(relation_thresholds={kind.label: 0.05 for kind in model.config.schema.relations}))
 
 
 def shape(analysis: Analysis) -> list[tuple[int, int, str]]:
@@ -34,6 +39,7 @@ def test_batching_does_not_change_the_answer(untrained, corpus):
 
 
 def test_spans_stand_on_words_and_relations_on_spans(model, corpus):
+    assert model.predict(corpus[0].text).relations
     for document in corpus[::40]:
         analysis = model.predict(document.text)
         edges = split_words(document.text)
@@ -58,7 +64,7 @@ def test_texts_without_words(model, text):
 
 
 def test_nothing_is_cut_from_a_long_text(untrained, corpus):
-    model = ClashModel.from_pretrained(untrained["wordpiece"], threads=2)
+    model = unsure(ClashModel.from_pretrained(untrained["wordpiece"], threads=2))
     part = "\n".join(document.text for document in corpus[:200])
     text = part * 5
     analysis = model.predict(text)

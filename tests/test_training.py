@@ -9,6 +9,7 @@ import torch
 from conftest import CORPUS, KINDS
 
 from clashnlp import CLASH, ClashModel, DataError, Document, ModelConfig, ModelError, Relation, Schema, Span
+from clashnlp.config import RELATION_THRESHOLD
 from clashnlp.evaluate import evaluate
 from clashnlp.formats import inline, jsonl, read_documents
 from clashnlp.network import load_network
@@ -248,7 +249,7 @@ def test_best_threshold_of_a_known_curve():
     scores = np.repeat([0.9, 0.4, 0.35], [30, 20, 60])
     right = np.repeat([True, True, False], [30, 20, 60])
     assert 0.35 < _best_threshold(scores, right, 60) <= 0.4
-    assert _best_threshold(scores[:5], right[:5], 5) == 0.5
+    assert _best_threshold(scores[:5], right[:5], 5) == RELATION_THRESHOLD
 
 
 def test_temperature_of_perfectly_calibrated_scores_is_one():
@@ -256,7 +257,9 @@ def test_temperature_of_perfectly_calibrated_scores_is_one():
     logits = random.normal(-4, 2, 200_000)
     scores = 1 / (1 + np.exp(-logits))
     right = random.random(len(scores)) < scores
-    losses = {temperature: _log_loss(_heat(scores, temperature), right) for temperature in (0.5, 0.8, 1.0, 1.25, 2.0)}
+    both = np.full(len(scores), 0.9)
+    right &= random.random(len(scores)) < both
+    losses = {temperature: _log_loss(_heat(scores * both, both, temperature), right) for temperature in (0.5, 0.8, 1.0, 1.25, 2.0)}
     assert min(losses, key=losses.__getitem__) == 1.0
 
 

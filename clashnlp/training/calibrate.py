@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from clashnlp.config import ModelConfig
+from clashnlp.config import RELATION_THRESHOLD, ModelConfig
 from clashnlp.evaluate import scored_keys, span_key
 from clashnlp.model import ClashModel
 from clashnlp.types import Document
@@ -33,7 +33,8 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
             for span in document.spans
             if span_key(span) in known
         ]
-        losses.append(_log_loss(*_columns(scored)))
+        scores, right = _columns(scored, width=2)
+        losses.append(_log_loss(scores, right > 0))
     config = config.replace(tag_temperature=_TEMPERATURES[int(np.argmin(losses))])
     if not schema.relations:
         return config
@@ -41,20 +42,21 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     # One decoding that keeps every pair gives every logit.
     every = model.with_config(config.replace(relation_temperature=1.0, relation_thresholds=_all(config, 0.0)))
     keys = scored_keys(documents, found := [every.decode(reading) for reading in readings], schema)
-    by_label: dict[str, list[tuple[float, bool]]] = {relation.label: [] for relation in schema.relations}
+    by_label: dict[str, list[tuple[float, float, bool]]] = {relation.label: [] for relation in schema.relations}
     for document, gold, known in zip(found, keys.gold_relations, keys.relations, strict=True):
         for relation in document.relations:
             ends = (span_key(relation.head), span_key(relation.tail))
             if (*ends, relation.label) in known:
-                by_label[relation.label].append((relation.score or 0.0, (*ends, relation.label) in gold))
-    scores, right = _columns([pair for pairs in by_label.values() for pair in pairs])
-    losses = [_log_loss(_heat(scores, temperature), right) for temperature in _TEMPERATURES]
+                both = (relation.head.score or 0.0) * (relation.tail.score or 0.0)
+                by_label[relation.label].append((relation.score or 0.0, both, (*ends, relation.label) in gold))
+    scores, both, right = _columns([pair for pairs in by_label.values() for pair in pairs], width=3)
+    losses = [_log_loss(_heat(scores, both, temperature), right > 0) for temperature in _TEMPERATURES]
     temperature = _TEMPERATURES[int(np.argmin(losses))]
     thresholds = {}
     for label, pairs in by_label.items():
-        scores, right = _columns(pairs)
+        scores, both, right = _columns(pairs, width=3)
         gold_count = sum(key[-1] == label for keys_of in keys.gold_relations for key in keys_of)
-        thresholds[label] = _best_threshold(_heat(scores, temperature), right, gold_count)
+        thresholds[label] = _best_threshold(_heat(scores, both, temperature), right > 0, gold_count)
     return config.replace(relation_temperature=temperature, relation_thresholds=thresholds)
 
 
@@ -62,15 +64,15 @@ def _all(config: ModelConfig, threshold: float) -> dict[str, float]:
     return {relation.label: threshold for relation in config.schema.relations}
 
 
-def _columns(scored: Sequence[tuple[float, bool]]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    return np.array([score for score, _ in scored]), np.array([yes for _, yes in scored], dtype=bool)
+def _columns(rows: Sequence[tuple[float, ...]], *, width: int) -> NDArray[np.float64]:
+    return np.array(rows, dtype=np.float64).reshape(-1, width).T
 
 
-def _heat(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    """What the scores are once their logits are divided by the temperature."""
-    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
+def _heat(scores: NDArray[np.float64], both: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """What relations' scores are once their logits are divided by the temperature; `both` are the products of their spans' scores."""
+    clipped = np.clip(scores / both, 1e-9, 1 - 1e-9)
     logits = np.log(clipped) - np.log1p(-clipped)
-    heated: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logits / temperature))
+    heated: NDArray[np.float64] = both / (1.0 + np.exp(-logits / temperature))
     return heated
 
 
@@ -80,9 +82,9 @@ def _log_loss(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
 
 
 def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int, *, least_gold: int = 20) -> float:
-    """The threshold of the highest F1, halfway between neighbouring scores; 0.5 where there is too little to choose by."""
+    """The threshold of the highest F1, halfway between neighbouring scores; the default where there is too little to choose by."""
     if gold < least_gold or not len(scores):
-        return 0.5
+        return RELATION_THRESHOLD
     order = np.argsort(-scores, kind="stable")
     scores = scores[order]
     f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + gold)
@@ -90,4 +92,4 @@ def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], gold:
     smooth = np.convolve(np.pad(f1, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
     best = int(np.argmax(smooth))
     following = scores[best + 1] if best + 1 < len(scores) else 0.0
-    return round(float(np.clip((scores[best] + following) / 2, 0.2, 0.8)), 3)
+    return round(float(np.clip((scores[best] + following) / 2, 0.1, 0.8)), 3)

@@ -61,7 +61,7 @@ _NOT_KEPT = ("_name_or_path", "torch_dtype", "dtype", "transformers_version", "a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
-    """How to train. Defaults were chosen on the development set of the embedded model; see training/README.md.
+    """How to train. Most defaults are customary values; training/README.md tells which were compared, and how they fared.
 
     Attributes:
         init: a clashnlp model (None: the embedded one) or a transformers encoder, as a folder or a Hub id.
