@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--learning-rate", type=_amount)
     train.add_argument("--relation-weight", type=_amount)
     train.add_argument("--attribute-weight", type=_amount)
+    train.add_argument("--changed", type=_share, help="share of the reports drawn that get other names and lose marks (default: 0.5)")
+    train.add_argument("--hidden", type=_share, help="share of the words hidden from the encoder (default: 0.1)")
     train.add_argument("--seed", type=int)
     train.add_argument("--resume", action="store_true", default=None, help="go on from the last checkpoint in --output")
     train.set_defaults(run=_train)
@@ -112,6 +114,13 @@ def _amount(value: str) -> float:
         number = math.nan
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number above 0, it is {value!r}")
+    return number
+
+
+def _share(value: str) -> float:
+    number = 0.0 if value in ("0", "0.0") else _amount(value)
+    if number > 1:
+        raise argparse.ArgumentTypeError(f"must be a share between 0 and 1, it is {value!r}")
     return number
 
 
@@ -244,7 +253,7 @@ def _train(options: argparse.Namespace) -> int:
             schema = Schema.from_dict(json.loads(Path(schema).read_text(encoding="utf-8")))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{options.schema}: not a JSON file ({error})") from None
-    names = ("init", "epochs", "batch_documents", "learning_rate", "relation_weight", "attribute_weight", "seed", "resume")
+    names = ("init", "epochs", "batch_documents", "learning_rate", "relation_weight", "attribute_weight", "changed", "hidden", "seed", "resume")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     metrics = train(
         train_files=options.train,

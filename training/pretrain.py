@@ -102,6 +102,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=4e-4)
+    parser.add_argument("--seed", type=int, default=0, help="another one when a second run goes on from the first")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 
@@ -127,8 +128,8 @@ def mask(ids: torch.Tensor, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor
 def main() -> None:
     args = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.manual_seed(0)
-    random = np.random.default_rng(0)
+    torch.manual_seed(args.seed)
+    random = np.random.default_rng(args.seed)
 
     documents = read_documents(args.text, leave_out=first_lines(args.leave_out))
     tokenizer = Tokenizer.from_file(str(args.init / "tokenizer.json"))
@@ -138,9 +139,12 @@ def main() -> None:
     log.info("%d documents; %.1f M tokens on conflict, %.1f M on other matters", len(documents), conflict.size / 1e6, other.size / 1e6)
 
     config = AutoConfig.from_pretrained(args.init)
-    encoder = AutoModel.from_pretrained(args.init, config=config, dtype=torch.float32)
+    # Plain attention: on a CPU in bfloat16 the fused kernel of torch 2.13 takes a third of a step. No dropout: no text is seen twice.
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    attention = "eager" if args.device == "cpu" else "sdpa"
+    encoder = AutoModel.from_pretrained(args.init, config=config, dtype=torch.float32, attn_implementation=attention)
     model = MaskedLanguageModel(encoder).to(args.device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
 
     started = last_saved = time.monotonic()
     losses: list[float] = []

@@ -40,6 +40,7 @@ from clashnlp.model import ClashModel
 from clashnlp.network import ClashNetwork, brief, build_network, load_network, save_weights, without_pooler
 from clashnlp.schema import CLASH, Schema
 from clashnlp.tokens import Tokenizer
+from clashnlp.training.augment import Reports
 from clashnlp.training.calibrate import calibrate
 from clashnlp.training.data import make_examples, read_annotated
 from clashnlp.training.export import export_onnx
@@ -73,7 +74,9 @@ class TrainOptions:
         head_factor: how much larger the rate of the new heads is.
         attribute_weight, relation_weight: weights of these losses beside the tags'.
         mistakes_after: share of the training after which the tagger's wrong spans join the relation head's negatives.
-        seed: of the weights, the order and the dropout.
+        changed: share of the examples drawn that are changed copies of their document, see `clashnlp.training.augment`.
+        hidden: share of the words of each example drawn that the encoder sees as mask tokens.
+        seed: of the weights, the order, the changes and the dropout.
         bf16: train in bfloat16; None does so where the machine is fast at it.
         resume: go on from the last checkpoint in the output folder.
     """
@@ -87,6 +90,8 @@ class TrainOptions:
     attribute_weight: float = 1.0
     relation_weight: float = 1.0
     mistakes_after: float = 0.25
+    changed: float = 0.5
+    hidden: float = 0.1
     seed: int = 13
     bf16: bool | None = None
     resume: bool = False
@@ -126,21 +131,25 @@ def train(
         schema = CLASH if schema == "clash" else Schema.from_documents([*train_documents, *dev_documents])
     torch.manual_seed(options.seed)
     network, tokenizer, config = start(options.init, schema=schema)
-    examples, train_report = make_examples(train_documents, tokenizer, config, name="train")
+    if not torch.cuda.is_available():
+        # In bfloat16 on a CPU the fused kernel of torch 2.13 is the slower one.
+        network.encoder.set_attn_implementation("eager")
+    _, train_report = make_examples(train_documents, tokenizer, config, name="train")
     dev_examples, dev_report = make_examples(dev_documents, tokenizer, config, name="dev")
     report(str(train_report))
     report(str(dev_report))
     if not train_report.spans:
         raise DataError("the training files hold no span, so there is nothing to learn")
 
+    reports = Reports(train_documents, tokenizer, config, changed=options.changed, hidden=options.hidden, seed=options.seed)
     loss = JointLoss(network, config, attribute_weight=options.attribute_weight, relation_weight=options.relation_weight)
     trainer = ClashTrainer(
         model=loss,
         args=_arguments(output, network, options),
-        train_dataset=datasets.Dataset.from_list(examples),
+        train_dataset=reports,
         eval_dataset=datasets.Dataset.from_list(dev_examples),
         data_collator=Collator(config, tokenizer.prefix, tokenizer.suffix),
-        callbacks=[_OwnMistakes(loss, options.mistakes_after), EarlyStoppingCallback(_PATIENCE)],
+        callbacks=[_Progress(loss, reports, options.mistakes_after), EarlyStoppingCallback(_PATIENCE)],
     )
     trainer.remove_callback(PrinterCallback)  # The report has a line an epoch already.
     trainer.prepare(loss, tokenizer, dev_documents, head_factor=options.head_factor, report=report)
@@ -172,7 +181,7 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | 
     Raises:
         ModelError: the checkpoints are of a run with other options or files.
     """
-    run = {name: str(getattr(options, name)) for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "seed")}
+    run = {name: str(getattr(options, name)) for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")}
     run["files"] = " ".join(files)
     path = folder / "run.json"
     if options.resume and path.is_file():
@@ -228,9 +237,8 @@ def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, To
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder}: not an encoder that transformers can load ({brief(error)})") from None
     # Some encoders forget dropout when they are saved for inference; fine-tuning on few documents needs it.
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-        if getattr(encoder_config, name, None) == 0.0:
-            setattr(encoder_config, name, 0.1)
+    if getattr(encoder_config, "hidden_dropout_prob", None) == 0.0:
+        encoder_config.hidden_dropout_prob = 0.1
     row = {key: value for key, value in encoder_config.to_dict().items() if key not in _NOT_KEPT}
     frame = len(tokenizer.prefix) + len(tokenizer.suffix)
     # RoBERTa and its kin begin to count positions behind the padding index.
@@ -296,6 +304,7 @@ class ClashTrainer(Trainer):
                     for (of_encoder, decayed), parameters in groups.items()
                 ],
                 betas=(0.9, 0.98),
+                fused=True,
             )
         return self.optimizer
 
@@ -321,12 +330,16 @@ class ClashTrainer(Trainer):
         return named
 
 
-class _OwnMistakes(TrainerCallback):
-    """Lets the tagger's wrong spans into the relation loss once a share of the training is done."""
+class _Progress(TrainerCallback):
+    """Tells the data which pass it is, and lets the tagger's wrong spans into the relation loss once a share of the training is done."""
 
-    def __init__(self, loss: JointLoss, after: float) -> None:
+    def __init__(self, loss: JointLoss, reports: Reports, after: float) -> None:
         self._loss = loss
+        self._reports = reports
         self._after = after
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._reports.epoch = int(state.epoch or 0)
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._loss.own_mistakes = state.global_step >= self._after * state.max_steps
