@@ -253,7 +253,18 @@ def _train(options: argparse.Namespace) -> int:
             schema = Schema.from_dict(json.loads(Path(schema).read_text(encoding="utf-8")))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{options.schema}: not a JSON file ({error})") from None
-    names = ("init", "epochs", "batch_documents", "learning_rate", "relation_weight", "attribute_weight", "changed", "hidden", "seed", "resume")
+    names = (
+        "init",
+        "epochs",
+        "batch_documents",
+        "learning_rate",
+        "relation_weight",
+        "attribute_weight",
+        "changed",
+        "hidden",
+        "seed",
+        "resume",
+    )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     metrics = train(
         train_files=options.train,

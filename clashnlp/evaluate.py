@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clashnlp import mistakes
 from clashnlp.errors import DataError
+from clashnlp.mistakes import RelationKey, SpanKey
 from clashnlp.schema import Schema
 from clashnlp.tokens import sentence_of
 from clashnlp.types import Document, Span
-
-SpanKey = tuple[int, int, str]
-RelationKey = tuple[SpanKey, SpanKey, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +124,9 @@ def partial_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]
 
 
 def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema) -> dict[str, Any]:
-    """Metrics of predictions, as JSON values: spans (strict and partial), attributes, relations, false relations, by label and language.
+    """Metrics of predictions, as JSON values: spans (strict and partial), attributes, relations, false relations, mistakes, calibration.
 
-    Strict F1 comes with its 95 % `interval`, see `bootstrap`.
+    F1 is broken down by label, language and, where documents have one, `source`; strict F1 comes with its 95 % `interval`, see `bootstrap`.
     Relations are scored on predicted spans: both ends must be right as well. See `scored_keys` for documents that were annotated for some
     labels only, and `false_relations` for what is counted there.
 
@@ -137,15 +136,25 @@ def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Sc
     keys = scored_keys(gold, predicted, schema)
     gold_spans, spans, gold_relations, relations = keys.gold_spans, keys.spans, keys.gold_relations, keys.relations
     langs = [document.lang or "unknown" for document in gold]
+    groups = {"langs": langs}
+    if any("source" in document.meta for document in gold):
+        groups["sources"] = [str(document.meta.get("source", "unknown")) for document in gold]
     relation_labels = [relation.label for relation in schema.relations]
     result: dict[str, Any] = {"documents": len(gold)}
-    result["spans"] = _breakdown(strict_score, gold_spans, spans, langs, schema.labels)
-    result["spans_partial"] = _breakdown(partial_score, gold_spans, spans, langs, schema.labels)
-    result["relations"] = _breakdown(strict_score, gold_relations, relations, langs, relation_labels)
+    result["spans"] = _breakdown(strict_score, gold_spans, spans, groups, schema.labels)
+    result["spans_partial"] = _breakdown(partial_score, gold_spans, spans, groups, schema.labels)
+    result["relations"] = _breakdown(strict_score, gold_relations, relations, groups, relation_labels)
     result["spans"]["interval"] = _interval(gold_spans, spans)
     result["relations"]["interval"] = _interval(gold_relations, relations)
     result["attributes"] = {attribute.name: _accuracy(gold, predicted, attribute.name, langs) for attribute in schema.attributes}
     result["false_relations"] = false_relations(gold, predicted, schema)
+    wrong_spans = [mistakes.span_mistakes(*pair) for pair in zip(gold_spans, spans, strict=True)]
+    wrong_relations = [mistakes.relation_mistakes(*row) for row in zip(gold_relations, relations, gold_spans, spans, strict=True)]
+    result["mistakes"] = {
+        "spans": mistakes.count((one for row in wrong_spans for one in row), mistakes.SPAN_CLASSES),
+        "relations": mistakes.count((one for row in wrong_relations for one in row), mistakes.RELATION_CLASSES),
+    }
+    result["calibration"] = _calibrations(predicted, keys)
     return result
 
 
@@ -176,7 +185,7 @@ def _breakdown(
     score: Callable[[list[set[Any]], list[set[Any]]], Score],
     gold: list[set[Any]],
     predicted: list[set[Any]],
-    langs: Sequence[str],
+    groups: dict[str, list[str]],
     labels: Sequence[str],
 ) -> dict[str, Any]:
     def only(sets: list[set[Any]], label: str) -> list[set[Any]]:
@@ -184,11 +193,50 @@ def _breakdown(
 
     result: dict[str, Any] = score(gold, predicted).to_dict()
     result["labels"] = {label: score(only(gold, label), only(predicted, label)).to_dict() for label in labels}
-    result["langs"] = {}
-    for lang in sorted(set(langs)):
-        chosen = [at for at, other in enumerate(langs) if other == lang]
-        result["langs"][lang] = score([gold[at] for at in chosen], [predicted[at] for at in chosen]).to_dict()
+    for group, names in groups.items():
+        result[group] = {}
+        for name in sorted(set(names)):
+            chosen = [at for at, other in enumerate(names) if other == name]
+            result[group][name] = score([gold[at] for at in chosen], [predicted[at] for at in chosen]).to_dict()
     return result
+
+
+def _calibrations(predicted: Sequence[Document], keys: ScoredKeys) -> dict[str, Any]:
+    """The calibration of span and of relation scores; empty where predictions carry none."""
+    spans: list[tuple[float, bool]] = []
+    relations: list[tuple[float, bool]] = []
+    for document, gold_spans, known, gold_relations, related in zip(
+        predicted, keys.gold_spans, keys.spans, keys.gold_relations, keys.relations, strict=True
+    ):
+        spans += [
+            (span.score, span_key(span) in gold_spans) for span in document.spans if span.score is not None and span_key(span) in known
+        ]
+        for relation in document.relations:
+            ends = span_key(relation.head), span_key(relation.tail)
+            key = next((key for key in ((*ends, relation.label), (*ends[::-1], relation.label)) if key in related), None)
+            if relation.score is not None and key is not None:
+                relations.append((relation.score, key in gold_relations))
+    return {name: calibration(rows) for name, rows in (("spans", spans), ("relations", relations)) if rows}
+
+
+def calibration(rows: Sequence[tuple[float, bool]]) -> dict[str, Any]:
+    """How far scores can be trusted: their mean, the share that is right, the expected calibration error, and the bins that it is made of.
+
+    The error is the mean gap between score and share right over ten bins of equal width, weighted by their sizes (Guo et al. 2017,
+    section 2). A bin is its lower end, its size, its mean score and its share right; empty bins are left out.
+    """
+    scores, right = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    at = np.minimum((scores * 10).astype(int), 9)
+    bins = [
+        [int(one) / 10, int((at == one).sum()), float(scores[at == one].mean()), float(right[at == one].mean())] for one in np.unique(at)
+    ]
+    error = sum(size * abs(mean - share) for _, size, mean, share in bins) / len(scores)
+    return {
+        "mean_score": round(float(scores.mean()), 4),
+        "right": round(float(right.mean()), 4),
+        "error": round(error, 4),
+        "bins": [[round(value, 4) for value in row] for row in bins],
+    }
 
 
 def _interval(gold: Sequence[set[Any]], predicted: Sequence[set[Any]]) -> list[float]:
@@ -230,13 +278,17 @@ def summary(metrics: dict[str, Any]) -> str:
         if "interval" in metrics[key]:
             low, high = metrics[key]["interval"]
             lines.append(f"  95 % of resampled document sets have an F1 between {low:.3f} and {high:.3f}")
-        for group in ("labels", "langs"):
-            for name, row in metrics[key][group].items():
+        for group in ("labels", "langs", "sources"):
+            for name, row in metrics[key].get(group, {}).items():
                 if row["gold"] or row["predicted"]:
                     add(f"  {name}", row)
     for name, row in metrics["attributes"].items():
         parts = ", ".join(f"{lang} {value['accuracy']:.3f}" for lang, value in row["langs"].items())
         lines.append(f"{name} accuracy {row['accuracy']:.3f} of {row['spans']} found spans ({parts})")
+    for name, row in metrics["calibration"].items():
+        lines.append(f"{name}: mean score {row['mean_score']:.3f}, right {row['right']:.3f}, calibration error {row['error']:.3f}")
+    for name, table in metrics["mistakes"].items():
+        lines.append(f"mistakes in {name}: " + ", ".join(f"{kind} {number}" for kind, number in table["all"].items()))
     row = metrics["false_relations"]
     lines.append(f"false relations {row['rate']:.3f} of {row['pairs']} unrelated pairs in one sentence")
     return "\n".join(lines)

@@ -6,9 +6,9 @@ from conftest import build_tokenizer
 
 from clashnlp.config import ModelConfig
 from clashnlp.schema import CLASH
-from clashnlp.training.augment import Augmenter, Reports, edit
-from clashnlp.training.data import make_examples
 from clashnlp.tokens import Tokenizer, split_words
+from clashnlp.training.augment import Augmenter, Noise, Reports, edit
+from clashnlp.training.data import make_examples
 from clashnlp.types import Document, Relation, Span
 
 
@@ -22,7 +22,12 @@ def document(text: str, *spans: tuple[str, str], lang: str = "en") -> Document:
 
 
 def test_edit_moves_spans_behind_and_widens_those_around():
-    before = document("Three Tigers fighters, and others, fell in Aruz.", ("CASUALTY", "Three Tigers fighters"), ("FACTION", "Tigers"), ("LOCATION", "Aruz"))
+    before = document(
+        "Three Tigers fighters, and others, fell in Aruz.",
+        ("CASUALTY", "Three Tigers fighters"),
+        ("FACTION", "Tigers"),
+        ("LOCATION", "Aruz"),
+    )
     before = Document(before.text, spans=before.spans, relations=(Relation(before.spans[0], before.spans[2], "LOCATED_IN"),))
     after = edit(before, [(6, 12, "Northern Lions"), (21, 22, ""), (33, 34, "")])
     assert after.text == "Three Northern Lions fighters and others fell in Aruz."
@@ -53,7 +58,12 @@ def test_copies_of_the_corpus_keep_spans_on_words_and_relations_whole(corpus, se
 
 def test_a_name_is_swapped_alike_in_all_its_places_for_one_of_its_kind():
     text = "Tigers took Aruz. Aruz belongs to Tigers."
-    spans = [Span(at, at + len(name), label, name, id=f"{label}{at}") for label, name in (("FACTION", "Tigers"), ("LOCATION", "Aruz")) for at in range(len(text)) if text.startswith(name, at)]
+    spans = [
+        Span(at, at + len(name), label, name, id=f"{label}{at}")
+        for label, name in (("FACTION", "Tigers"), ("LOCATION", "Aruz"))
+        for at in range(len(text))
+        if text.startswith(name, at)
+    ]
     before = Document(text, lang="en", spans=tuple(spans))
     other = document("Lions left Belun.", ("FACTION", "Lions"), ("LOCATION", "Belun"))
     foreign = document("أسود", ("FACTION", "أسود"), lang="ar")
@@ -69,7 +79,11 @@ def test_a_name_is_swapped_alike_in_all_its_places_for_one_of_its_kind():
 
 def test_counts_and_patrons_on_a_factions_own_extent_are_not_swapped():
     text = "At least 9 dead as Ruritanian militias shell Aruz"
-    spans = (Span(0, 15, "CASUALTY", "At least 9 dead", id="C"), Span(19, 29, "FACTION", "Ruritanian", id="F"), Span(19, 29, "PATRON", "Ruritanian", id="P"))
+    spans = (
+        Span(0, 15, "CASUALTY", "At least 9 dead", id="C"),
+        Span(19, 29, "FACTION", "Ruritanian", id="F"),
+        Span(19, 29, "PATRON", "Ruritanian", id="P"),
+    )
     before = Document(text, lang="en", spans=spans)
     other = document("Lions, Elbonia", ("FACTION", "Lions"), ("PATRON", "Elbonia"))
     augmenter = Augmenter([before, other], CLASH)
@@ -83,7 +97,7 @@ def reports_of(corpus):
     config = ModelConfig(schema=CLASH, encoder={"model_type": "bert"})
 
     def build(**options) -> Reports:
-        return Reports(documents, tokenizer, config, **{"changed": 0.5, "hidden": 0.1, "seed": 3, **options})
+        return Reports(documents, tokenizer, config, Noise(**{"changed": 0.5, "hidden": 0.1, "seed": 3, **options}))
 
     plain, _ = make_examples(documents, tokenizer, config, name="train")
     return build, plain, tokenizer

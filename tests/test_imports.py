@@ -24,6 +24,7 @@ ORDER = [
     "backends",
     "model",
     "formats",
+    "mistakes",
     "evaluate",
     "view",
     "training",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -110,22 +111,27 @@ def edit(document: Document, edits: Sequence[Edit]) -> Document:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """How much of the training examples is changed: shares of the examples drawn and of their words, see `Reports`."""
+
+    changed: float
+    hidden: float
+    seed: int
+
+
 class Reports(torch.utils.data.Dataset[dict[str, Any]]):
     """The training examples, see `make_examples`. Every draw hides some words, and some draws are of a changed copy of the document.
 
     What is changed depends on the seed, the pass over the data and the example alone, so a run that is cut and resumed sees the same.
     """
 
-    def __init__(
-        self, documents: Sequence[Document], tokenizer: Tokenizer, config: ModelConfig, *, changed: float, hidden: float, seed: int
-    ) -> None:
+    def __init__(self, documents: Sequence[Document], tokenizer: Tokenizer, config: ModelConfig, noise: Noise) -> None:
         self.epoch = 0
         self._documents = documents
         self._tokenizer = tokenizer
         self._config = config
-        self._changed = changed
-        self._hidden = hidden
-        self._seed = seed
+        self._noise = noise
         self._augmenter = Augmenter(documents, config.schema)
         self._examples: list[tuple[int, int, dict[str, Any]]] = []
         for at, document in enumerate(documents):
@@ -138,19 +144,19 @@ class Reports(torch.utils.data.Dataset[dict[str, Any]]):
         return len(self._examples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        random = np.random.default_rng((self._seed, self.epoch, index))
+        random = np.random.default_rng((self._noise.seed, self.epoch, index))
         at, part, example = self._examples[index]
-        if random.random() < self._changed:
+        if random.random() < self._noise.changed:
             parts, _ = make_examples([self._augmenter(self._documents[at], random)], self._tokenizer, self._config, name="train")
             example = parts[min(part, len(parts) - 1)]
         return self._hide(example, random)
 
     def _hide(self, example: dict[str, Any], random: np.random.Generator) -> dict[str, Any]:
         """The example with a share of its words, and the marks behind them, as mask tokens; the annotation stays."""
-        if self._mask is None or not self._hidden:
+        if self._mask is None or not self._noise.hidden:
             return example
         first = np.array(example["first"])
-        hidden = random.random(len(first)) < self._hidden
+        hidden = random.random(len(first)) < self._noise.hidden
         word_of = np.searchsorted(first, np.arange(len(example["ids"])), side="right") - 1
         ids = np.where((word_of >= 0) & hidden[np.maximum(word_of, 0)], self._mask, np.array(example["ids"]))
         return {**example, "ids": ids.tolist()}

@@ -8,7 +8,8 @@ from typing import Any
 import datasets
 import evaluate
 
-from clashnlp.evaluate import RelationKey, SpanKey, partial_score, strict_score
+from clashnlp.evaluate import partial_score, strict_score
+from clashnlp.mistakes import RelationKey, SpanKey
 
 _CITATION = "Scores as in clashnlp.evaluate."
 

@@ -40,7 +40,7 @@ from clashnlp.model import ClashModel
 from clashnlp.network import ClashNetwork, brief, build_network, load_network, save_weights, without_pooler
 from clashnlp.schema import CLASH, Schema
 from clashnlp.tokens import Tokenizer
-from clashnlp.training.augment import Reports
+from clashnlp.training.augment import Noise, Reports
 from clashnlp.training.calibrate import calibrate
 from clashnlp.training.data import make_examples, read_annotated
 from clashnlp.training.export import export_onnx
@@ -141,7 +141,8 @@ def train(
     if not train_report.spans:
         raise DataError("the training files hold no span, so there is nothing to learn")
 
-    reports = Reports(train_documents, tokenizer, config, changed=options.changed, hidden=options.hidden, seed=options.seed)
+    noise = Noise(changed=options.changed, hidden=options.hidden, seed=options.seed)
+    reports = Reports(train_documents, tokenizer, config, noise)
     loss = JointLoss(network, config, attribute_weight=options.attribute_weight, relation_weight=options.relation_weight)
     trainer = ClashTrainer(
         model=loss,
@@ -181,7 +182,10 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | 
     Raises:
         ModelError: the checkpoints are of a run with other options or files.
     """
-    run = {name: str(getattr(options, name)) for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")}
+    run = {
+        name: str(getattr(options, name))
+        for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")
+    }
     run["files"] = " ".join(files)
     path = folder / "run.json"
     if options.resume and path.is_file():

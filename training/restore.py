@@ -1,0 +1,73 @@
+"""Puts the annotations of training/annotations back onto their texts, which belong to their publishers and are not in this repository.
+
+    python training/restore.py --annotations training/annotations/*.jsonl --text DIR --output annotated.jsonl
+
+DIR holds the files of raw news that the annotations name. A line of an annotation file names one, the number of the document in it
+(documents are separated by an empty line), how many of its characters were annotated, and the SHA-256 digest of these; then spans as id,
+start, end, label and outcome, and relations as head, tail and label. A document whose text is another than the one annotated is reported
+and left out.
+"""
+
+import argparse
+import hashlib
+import json
+import lzma
+import sys
+from pathlib import Path
+from typing import Any
+
+from clashnlp import Document
+
+
+def read_texts(path: Path) -> list[str]:
+    """The documents of a file of raw news."""
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        return file.read().split("\n\n")
+
+
+def restore(row: dict[str, Any], texts: list[str]) -> Document:
+    """The annotated document of a line.
+
+    Raises:
+        ValueError: the text is not the one that was annotated.
+    """
+    at = row["document"]
+    text = texts[at].strip()[: row["length"]] if at < len(texts) else ""
+    if hashlib.sha256(text.encode()).hexdigest() != row["sha256"]:
+        raise ValueError(f"{row['id']}: document {at} of {row['file']} is not the text that was annotated")
+    spans = []
+    for span_id, start, end, label, *outcome in row["spans"]:
+        span = {"id": span_id, "start": start, "end": end, "label": label}
+        spans.append({**span, "outcome": outcome[0]} if outcome else span)
+    relations = [{"head": head, "tail": tail, "label": label} for head, tail, label in row["relations"]]
+    source = {"source": f"annotations/{row['lang']}"}
+    return Document.from_dict({"id": row["id"], "lang": row["lang"], "text": text, "spans": spans, "relations": relations, **source})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--annotations", type=Path, nargs="+", required=True)
+    parser.add_argument("--text", type=Path, required=True, help="folder of the files of raw news")
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    texts: dict[str, list[str]] = {}
+    kept, lost = 0, 0
+    with args.output.open("w", encoding="utf-8") as out:
+        for path in args.annotations:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                if row["file"] not in texts:
+                    texts[row["file"]] = read_texts(args.text / row["file"])
+                try:
+                    document = restore(row, texts[row["file"]])
+                except ValueError as error:
+                    lost += 1
+                    print(error, file=sys.stderr)
+                    continue
+                kept += 1
+                out.write(json.dumps(document.to_dict(), ensure_ascii=False) + "\n")
+    print(f"{kept} annotated documents in {args.output}; {lost} left out")
+
+
+if __name__ == "__main__":
+    main()
