@@ -100,7 +100,8 @@ def untrained(encoders: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
     """Model folders of the clash schema with random weights, one for each kind of tokenizer."""
     import torch
 
-    from clashnlp.training.trainer import save_model, start
+    from clashnlp.training.start import start
+    from clashnlp.training.trainer import save_model
 
     folders = {}
     for kind, encoder in encoders.items():

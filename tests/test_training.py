@@ -18,7 +18,8 @@ from clashnlp.tokens import Tokenizer
 from clashnlp.training.calibrate import _best_threshold, _heat, _log_loss
 from clashnlp.training.data import MAX_WORDS, make_examples, read_annotated
 from clashnlp.training.loss import Collator, JointLoss
-from clashnlp.training.trainer import TrainOptions, start, train
+from clashnlp.training.start import start
+from clashnlp.training.trainer import TrainOptions, train
 
 # Another schema: persons, places and where they live.
 PEOPLE = ["Ana Bell", "Omar Haddad", "Leyla Kaya", "Reza Amini", "Sam Fox", "Nadia Karim"]

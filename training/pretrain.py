@@ -23,6 +23,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
+from clashnlp.training.start import PRETRAINING_FILE
+
 log = logging.getLogger("pretrain")
 
 # Stems, so that inflected forms and words with clitics match as well.
@@ -173,6 +175,10 @@ def main() -> None:
             save(model, args.init, args.output)
             last_saved = time.monotonic()
     save(model, args.init, args.output)
+    before = args.init / PRETRAINING_FILE
+    facts = {"tokens": seen, "seconds": round(time.monotonic() - started), "loss": round(float(np.mean(losses[-200:])), 3)}
+    facts["before"] = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {}
+    (args.output / PRETRAINING_FILE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     log.info("done: %d steps, %.2f M tokens, loss of the last 200 steps %.3f", step, seen / 1e6, np.mean(losses[-200:]))
 
 
