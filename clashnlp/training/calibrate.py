@@ -14,16 +14,18 @@ from clashnlp.types import Document
 
 _TEMPERATURES = [round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25)]
 _NEVER = 2.0  # No score reaches it.
+_LEAST_GOLD = 20  # With fewer annotated examples a threshold would be chance.
 
 
 def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
-    """The model's configuration with fitted temperatures, and for each relation the threshold of the highest F1.
+    """The model's configuration with fitted temperatures, and the thresholds of the highest F1: one for all spans, and one a relation.
 
     A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
-    spans that are returned, and of all pairs of these that the schema allows. Thresholds of spans stay 0: the tags' grammar has decided.
+    spans that are returned, and of all pairs of these that the schema allows.
     """
     config, schema, readings = model.config, model.config.schema, model.read(documents)
-    losses = []
+    config = config.replace(span_thresholds={})
+    trials = []
     for temperature in _TEMPERATURES:
         trial = model.with_config(config.replace(tag_temperature=temperature, relation_thresholds=_all(config, _NEVER)))
         keys = scored_keys(documents, found := [trial.decode(reading) for reading in readings], schema)
@@ -33,9 +35,13 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
             for span in document.spans
             if span_key(span) in known
         ]
-        scores, right = _columns(scored, width=2)
-        losses.append(_log_loss(scores, right > 0))
-    config = config.replace(tag_temperature=_TEMPERATURES[int(np.argmin(losses))])
+        trials.append(_columns(scored, width=2))
+    best = int(np.argmin([_log_loss(scores, right > 0) for scores, right in trials]))
+    gold_count = sum(map(len, keys.gold_spans))
+    # Expected F1 is highest where spans less sure than half of it are left out (Lipton et al. 2014, "Optimal thresholding of classifiers
+    # to maximize F1 measure"), so never more than 0.5.
+    threshold = _best_threshold(trials[best][0], trials[best][1] > 0, gold_count, default=0.0, most=0.5)
+    config = config.replace(tag_temperature=_TEMPERATURES[best], span_thresholds=dict.fromkeys(schema.labels, threshold))
     if not schema.relations:
         return config
 
@@ -81,10 +87,12 @@ def _log_loss(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(right, clipped, 1 - clipped)).mean()) if len(scores) else 0.0
 
 
-def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int, *, least_gold: int = 20) -> float:
+def _best_threshold(
+    scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int, *, default: float = RELATION_THRESHOLD, most: float = 0.8
+) -> float:
     """The threshold of the highest F1, halfway between neighbouring scores; the default where there is too little to choose by."""
-    if gold < least_gold or not len(scores):
-        return RELATION_THRESHOLD
+    if gold < _LEAST_GOLD or not len(scores):
+        return default
     order = np.argsort(-scores, kind="stable")
     scores = scores[order]
     f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + gold)
@@ -92,4 +100,4 @@ def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], gold:
     smooth = np.convolve(np.pad(f1, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
     best = int(np.argmax(smooth))
     following = scores[best + 1] if best + 1 < len(scores) else 0.0
-    return round(float(np.clip((scores[best] + following) / 2, 0.1, 0.8)), 3)
+    return round(float(np.clip((scores[best] + following) / 2, 0.1, most)), 3)
