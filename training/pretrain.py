@@ -87,8 +87,8 @@ def save(model: MaskedLanguageModel, init: Path, output: Path) -> None:
     """Writes the encoder and its tokenizer; a cut during writing leaves the last checkpoint whole."""
     staging = output.with_name(output.name + ".new")
     model.encoder.save_pretrained(staging)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(init / name, staging / name)
+    for path in init.glob("tokenizer*.json"):
+        shutil.copy(path, staging / path.name)
     shutil.rmtree(output, ignore_errors=True)
     staging.rename(output)
 

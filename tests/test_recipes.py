@@ -1,0 +1,109 @@
+"""The scripts that make the released model run: each on a tiny encoder or model that is built in code."""
+
+import importlib.util
+import json
+import lzma
+import subprocess
+import sys
+
+import pytest
+from conftest import CORPUS, ROOT
+
+from clashnlp.config import ModelConfig
+from clashnlp.network import load_network
+from clashnlp.training.start import start
+
+
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "training" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name: str, *arguments) -> str:
+    command = [sys.executable, ROOT / "training" / f"{name}.py", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_pretraining_writes_an_encoder_that_training_takes(encoders, corpus, tmp_path):
+    text = tmp_path / "en.txt.xz"
+    with lzma.open(text, "wt", encoding="utf-8") as file:
+        file.write("\n\n".join(document.text for document in corpus))
+    options = ("--length", 32, "--batch", 3, "--minutes", 0.02)
+    run("pretrain", "--text", text, "--init", encoders["wordpiece"], "--output", tmp_path / "one", *options)
+    run("pretrain", "--text", text, "--init", tmp_path / "one", "--output", tmp_path / "two", "--seed", 1, *options)
+    facts = json.loads((tmp_path / "two" / "pretraining.json").read_text())
+    assert facts["tokens"] > 0 and facts["before"]["tokens"] > 0 and facts["before"]["before"] == {}
+    network, _, config = start(tmp_path / "two", schema=None)
+    before, _, _ = start(encoders["wordpiece"], schema=None)
+    name = "embeddings.word_embeddings.weight"
+    assert not network.encoder.state_dict()[name].equal(before.encoder.state_dict()[name])
+    # The masked-language model went without dropout; fine-tuning does not.
+    assert config.encoder["hidden_dropout_prob"] == 0.1
+
+
+def test_pretraining_leaves_out_the_documents_that_it_is_told_to(tmp_path):
+    long = "The Tigers took the village of Aruz after two days of shelling, officials said on Monday."
+    with lzma.open(tmp_path / "en.txt.xz", "wt", encoding="utf-8") as file:
+        file.write(f"A report.\n\nA headline\n{long} More.\n\nAnother report.")
+    (tmp_path / "dev.jsonl").write_text(json.dumps({"text": f"Short\n{long}"}) + "\n", encoding="utf-8")
+    pretrain = script("pretrain")
+    left = pretrain.read_documents([tmp_path / "en.txt.xz"], leave_out=pretrain.first_lines(tmp_path / "dev.jsonl"))
+    assert left == ["A report.", "Another report."]
+
+
+@pytest.fixture(scope="module")
+def averaged(untrained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("averaged") / "model"
+    dev = CORPUS / sorted(path.name for path in CORPUS.glob("*.inline"))[0]
+    printed = run("average", "--models", untrained["wordpiece"], untrained["wordpiece"], "--dev", dev, "--output", folder)
+    return folder, printed
+
+
+def test_the_average_of_a_model_with_itself_is_the_model(averaged, untrained):
+    folder, printed = averaged
+    assert "spans, strict" in printed
+    config = ModelConfig.load(folder / "config.json")
+    assert config.training["averaged"] == 2
+    mean, one = (load_network(where, config).state_dict() for where in (folder, untrained["wordpiece"]))
+    assert all(mean[name].allclose(one[name], atol=1e-3) for name in one)
+
+
+def test_models_of_different_shapes_are_not_averaged(untrained):
+    with pytest.raises(SystemExit, match="only models of one shape"):
+        script("average").average([untrained["wordpiece"], untrained["bpe"]])
+
+
+def test_card_is_made_of_the_measured_figures(tmp_path):
+    metrics = ROOT / "model_cards" / "embedded.json"
+    run("card", "--model", ROOT / "clashnlp" / "data" / "model", "--metrics", metrics, "--output", tmp_path / "card.md")
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert text == (ROOT / "model_cards" / "embedded.md").read_text(encoding="utf-8")
+    for kind, number in json.loads(metrics.read_text())["mistakes"]["spans"]["all"].items():
+        assert kind in text and f" {number} |" in text
+    assert (tmp_path / "card.png").stat().st_size > 5000
+
+
+def test_auxiliary_documents_tell_which_labels_they_know():
+    convert = script("auxiliary").convert
+    text = "Ankara'ya giden Ali 3 gün kaldı."
+    spans = [
+        {"start": 0, "end": 9, "label": "GPE", "text": "Ankara'ya"},
+        {"start": 16, "end": 19, "label": "PERSON", "text": "Ali"},
+        {"start": 20, "end": 25, "label": "DATE", "text": "3 gün"},
+    ]
+    row = convert({"id": "t", "lang": "tr", "text": text, "spans": spans, "relations": [{"label": "X"}]}, "trwikiner")
+    assert [(one["label"], one["text"], text[one["start"] : one["end"]]) for one in row["spans"]] == [
+        ("PLACE", "Ankara", "Ankara"),
+        ("PERSON", "Ali", "Ali"),
+    ]
+    assert row["relations"] == [] and {"PLACE", "PERSON", "COUNT"} <= set(row["labels"])
+
+
+def test_of_two_nested_auxiliary_places_the_longer_is_kept():
+    spans = [{"start": 7, "end": 11, "label": "GPE", "text": "Aruz"}, {"start": 0, "end": 11, "label": "LOC", "text": "Gulf of Aruz"[:11]}]
+    row = script("auxiliary").convert({"id": "t", "lang": "ar", "text": "Port at Aruz", "spans": spans, "relations": []}, "wojood_sample")
+    assert [(one["start"], one["end"]) for one in row["spans"]] == [(0, 11)]
