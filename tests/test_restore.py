@@ -35,22 +35,14 @@ def folder(tmp_path):
 
 
 def restore(folder):
-    command = [
-        sys.executable,
-        ROOT / "training" / "restore.py",
-        "--annotations",
-        folder / "en.jsonl",
-        "--text",
-        folder,
-        "--output",
-        folder / "out.jsonl",
-    ]
+    files = ("--annotations", folder / "en.jsonl", "--text", folder, "--output", folder / "out.jsonl", "--held-out", folder / "held.jsonl")
+    command = [sys.executable, ROOT / "training" / "restore.py", *files]
     return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 def test_restores_what_was_annotated_and_reports_another_text(folder):
     run = restore(folder)
-    assert "1 annotated documents" in run.stdout and "1 left out" in run.stdout
+    assert "1 annotated documents" in run.stdout and "0 in" in run.stdout and "1 left out" in run.stdout
     assert "en-p0: document 0 of en.txt.xz is not the text" in run.stderr
     (document,) = read_documents(folder / "out.jsonl")
     assert (document.id, document.lang, document.text) == ("en-p1", "en", TEXT)
@@ -79,6 +71,18 @@ def test_annotations_follow_the_schema(path):
         for head, tail, label in row["relations"]:
             assert (labels[head], labels[tail]) in signatures[label]
             assert label != "CLASHED_WITH" or places[head] <= places[tail]
+
+
+def test_one_in_fifteen_is_held_out(folder):
+    row = json.loads((folder / "en.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    ids = [f"en-x{number}" for number in range(300)]
+    (folder / "en.jsonl").write_text("".join(json.dumps({**row, "id": name}) + "\n" for name in ids), encoding="utf-8")
+    restore(folder)
+    train, held = (
+        [json.loads(line)["id"] for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("out.jsonl", "held.jsonl")
+    )
+    assert 10 <= len(held) <= 30 and sorted(train + held) == sorted(ids)
 
 
 def test_there_are_annotations_of_every_language():
