@@ -1,4 +1,4 @@
-"""What are the nouns? Spans and relations of a document, as annotated or as predicted."""
+"""What are the nouns? Spans and relations of a document, as annotated or as predicted, and what is read out of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 from clashnlp.errors import DataError
 
@@ -138,6 +138,54 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class Analysis(Document):
     """What a model says about a report: a document whose spans and relations carry scores."""
+
+
+Kind = Literal["civilian", "combatant", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many victims a casualty span states: at least `low`, at most `high` (None: the text sets no bound).
+
+    `outcome` is what befell them, `kind` who they were, `names` those whom the span names.
+    """
+
+    low: int
+    high: int | None
+    outcome: str | None = None
+    kind: Kind = "unknown"
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An armed actor or a state, the same whatever script and spelling a report uses.
+
+    `id` is its key in the table; `kind` one of `state`, `state_force`, `rebel`, `militia`, `jihadist`, `external`, `police`, `gang`;
+    `countries` the ISO 3166-1 alpha-2 codes of where it fights, or of the state itself.
+    """
+
+    id: str
+    name: str
+    kind: str
+    countries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place on the map: degrees north and east (WGS 84), and how exactly they say where it is.
+
+    `precision` is one of `exact` (a town or village), `area` (around it, or a named region), `province`, `country`; `admin1` the name of
+    the first-level division, `country` the ISO 3166-1 alpha-2 code, `geonameid` the key in GeoNames where it is one of its cities.
+    """
+
+    name: str
+    country: str
+    latitude: float
+    longitude: float
+    precision: str
+    admin1: str | None = None
+    geonameid: int | None = None
 
 
 def identity(value: Any) -> str | int:
