@@ -95,6 +95,14 @@ def sentence_of(text: str, positions: ArrayLike) -> NDArray[np.int64]:
     return np.searchsorted(breaks, np.asarray(positions, dtype=np.int64), side="right")
 
 
+def sentence_bounds(text: str) -> NDArray[np.int64]:
+    """Start and end of every sentence (n, 2); together they are the whole text, so an end is the next one's start."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    if not ends or ends[-1] < len(text):
+        ends.append(len(text))
+    return np.array([[0, *ends[:-1]], ends], dtype=np.int64).T
+
+
 def _align(text: str, encoding: tokenizers.Encoding) -> Tokens:
     ids = np.array(encoding.ids, dtype=np.int64)
     offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)

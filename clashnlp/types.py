@@ -188,6 +188,72 @@ class Place:
     geonameid: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One side's force in a clash, or a patron: what it is called, and the spans that name it.
+
+    `name` is that of the actor where the table knows it, else the fullest of its mentions. `patrons` are those that the text names for it.
+    """
+
+    name: str
+    spans: tuple[Span, ...]
+    actor: Actor | None = None
+    patrons: tuple[Party, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a clash was: the spans that name the place, and the place on the map where it is known."""
+
+    name: str
+    spans: tuple[Span, ...]
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """What one source says of one side's victims with one outcome.
+
+    `side` and `by` are indices into the record's sides: whose members they were (None: civilians, or not said) and who caused them (None:
+    not said). `claimant` is the source that the sentence names; None is the report itself.
+    """
+
+    count: Count
+    side: int | None
+    by: int | None
+    claimant: str | None
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClashRecord:
+    """One clash of a report, with the evidence for every value.
+
+    Attributes:
+        document: the report's id.
+        number: which clash of the report, from 1.
+        sides: the parties of each side; one side where the text names only who attacked, none where it names nobody.
+        sites: where it was, the narrowest place first.
+        tolls: the victims, claim by claim; repeated statements are one.
+        denials: sentences that deny something about it, as (start, end).
+        sentences: the sentences that the record rests on, as (start, end) into the report's text.
+        date: the day, ISO 8601, where the text gives it or counts it from the report's own date.
+        claimants: the sources that these sentences name.
+        score: the least sure relation between two sides; None where there is none or people annotated.
+    """
+
+    document: str | int
+    number: int
+    sides: tuple[tuple[Party, ...], ...]
+    sites: tuple[Site, ...] = ()
+    tolls: tuple[Toll, ...] = ()
+    denials: tuple[tuple[int, int], ...] = ()
+    sentences: tuple[tuple[int, int], ...] = ()
+    date: str | None = None
+    claimants: tuple[str, ...] = ()
+    score: float | None = None
+
+
 def identity(value: Any) -> str | int:
     """The id that a value of a file stands for: whole numbers and texts as they are, nothing as an empty text."""
     if value is None:

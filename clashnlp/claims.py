@@ -1,0 +1,175 @@
+"""What does the text around a clash say of it? Who claims a sentence, who denies something in it, and when it happened."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from clashnlp.numerals import fold
+
+# A claimant is at most this many words: what is longer is a clause and no name.
+_MOST_WORDS = 9
+
+_NAME = r"(?P<name>[^\s.,،;؛:!?؟\"“”«»()]+(?:\s+[^\s.,،;؛:!?؟\"“”«»()]+){0,8}?)"
+_SAID = r"(?:said|says|told|reported|announced|claimed|confirmed|stated|declared|added)"
+_SAID_AR = r"(?:و|ف)?(?:قال|ذكر|[أا]فاد|[أا]علن|[أا]كد|[أا]وضح|[أا]ضاف|صرح|زعم|كشف)ت?"
+_SAID_TR = r"(?:açıkla(?:dı|ndı|mada)|bildir(?:di|ildi)|duyurdu|söyledi|belirtti|iddia etti|kaydetti|ifade etti|öne sürdü)"
+_SAID_FA = r"(?:(?:اعلام کرد|گفت|تأکید کرد|تاکید کرد|خبر داد|گزارش داد|مدعی شد|نوشت)(?:ه است|ند)?|افزود)"
+# Each pattern names its claimant; the first that matches a sentence wins.
+_CLAIMS = {
+    "en": (
+        rf"\b[Aa]ccording to (?:the |an? )?{_NAME}(?=[,.;:]|$|\s(?:who|which|that|and)\b)",
+        rf"(?:^|[,;”\"]\s*|\bbut )(?:the |The |an? |An? )?{_NAME} (?:also |had |has |have |later )?{_SAID}\b",
+    ),
+    "ar": (
+        r"(?:^|[\s،])(?:و?وفقا?|و?بحسب|و?حسب|نقلا عن|و?طبقا)\s+(?:لما (?:ذكرت?ه|أفادت? به)\s+)?(?:ل(?=\S))?"
+        rf"{_NAME}(?=[،,.؛:]|$|\s(?:فإن|إن|أن|التي|الذي)\b)",
+        rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}\s+(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?)?(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:)(?=\s|$|:)",
+    ),
+    "tr": (
+        rf"(?:^|[,;]\s*){_NAME}(?:['’]?[yn]?[ae])? göre\b",
+        rf"(?:^|[,;]\s*){_NAME}(?:['’]?n?d[ae]n yapılan (?:yazılı )?açıklama\w*)",
+        rf"^{_NAME},? [^.]*\b{_SAID_TR}\s*[.!…]?\s*$",
+    ),
+    "fa": (
+        rf"(?:^|[\s،])به (?:گزارش|گفتهٔ?|گفته‌ی|نقل از|اعلام)\s+{_NAME}(?=[،,.؛:]|$)",
+        rf"^{_NAME}(?:\s+(?:روز|در|امروز|شامگاه|بامداد)\s[^.]*)?\s+{_SAID_FA}(?=\s|[،.:]|$)",
+    ),
+}
+_DENIALS = {
+    "en": r"\b(?:den(?:y|ies|ied|ying)|refuted?|rejected (?:the )?(?:claims?|reports?|allegations?)"
+    r"|no (?:casualties|deaths|injuries|victims)|no one was (?:killed|hurt|injured))\b",
+    "ar": r"(?:^|\s)(?:و|ف)?(?:نفى|نفت|ينفي|تنفي|نافيا|نافية|كذبت?|دحض|لا صحة ل\S*"
+    r"|دون (?:وقوع|سقوط|أن تسفر عن) (?:أي )?(?:ضحايا|إصابات|خسائر|قتلى))(?=\s|[،.]|$)",
+    "tr": r"\b(?:yalanla(?:dı|yan|yarak|ndı|makta)\w*|reddet(?:ti|ti(?:ği|kleri)\w*)"
+    r"|ölen ya da yaralanan (?:yok|olmadı)|can kaybı (?:yok|yaşanmadı|olmadı))",
+    "fa": r"(?:تکذیب (?:کرد|کردند|کرده|شد)|رد (?:کرد|کردند)|تلفاتی (?:نداشت|در پی نداشت|گزارش نشد))",
+}
+
+_MONTHS = {
+    1: "january jan يناير كانون_الثاني ocak ژانویه",
+    2: "february feb فبراير شباط şubat فوریه",
+    3: "march mar مارس آذار mart",
+    4: "april apr أبريل ابريل نيسان nisan آوریل",
+    5: "may مايو أيار mayıs مه می",
+    6: "june jun يونيو حزيران haziran ژوئن",
+    7: "july jul يوليو تموز temmuz ژوئیه جولای",
+    8: "august aug أغسطس آب ağustos اوت آگوست",
+    9: "september sept sep سبتمبر أيلول eylül سپتامبر",
+    10: "october oct أكتوبر تشرين_الأول ekim اکتبر",
+    11: "november nov نوفمبر تشرين_الثاني kasım نوامبر",
+    12: "december dec ديسمبر كانون_الأول aralık دسامبر",
+}
+_DAYS = (
+    "monday mon الاثنين الإثنين pazartesi دوشنبه",
+    "tuesday tue الثلاثاء salı سه‌شنبه",
+    "wednesday wed الأربعاء الاربعاء çarşamba چهارشنبه",
+    "thursday thu الخميس perşembe پنجشنبه پنج‌شنبه",
+    "friday fri الجمعة cuma جمعه",
+    "saturday sat السبت cumartesi شنبه",
+    "sunday sun الأحد الاحد pazar یکشنبه یک‌شنبه",
+)
+_RELATIVE = {
+    0: "today اليوم bugün امروز tonight",
+    1: "yesterday أمس امس البارحة dün دیروز دیشب",
+    2: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who claims a sentence, as the text names them, and where that name stands (`text[start:end]`)."""
+
+    name: str
+    start: int
+    end: int
+
+
+def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | None:
+    """Who the sentence `text[start:end]` names as the source of what it says; None where it names nobody.
+
+    English, Arabic, Turkish and Persian are read; sentences of other languages name nobody here.
+    """
+    for pattern in _CLAIMS.get(lang or "", ()):
+        match = re.search(pattern, text[start:end], re.MULTILINE)
+        if match and len(match["name"].split()) <= _MOST_WORDS:
+            first, last = start + match.start("name"), start + match.end("name")
+            return Claim(text[first:last], first, last)
+    return None
+
+
+def denies(text: str, start: int, end: int, *, lang: str | None) -> bool:
+    """Whether the sentence `text[start:end]` denies something, or says that nobody was hurt."""
+    pattern = _DENIALS.get(lang or "")
+    return bool(pattern and re.search(pattern, text[start:end], re.IGNORECASE))
+
+
+def _table(rows: dict[int, str]) -> dict[str, int]:
+    return {fold(name).replace("_", " "): number for number, names in rows.items() for name in names.split()}
+
+
+_MONTH_OF = _table(_MONTHS)
+_DAY_OF = _table(dict(enumerate(_DAYS)))
+_RELATIVE_OF = _table(_RELATIVE)
+
+
+def _alternatives(table: dict[str, int]) -> str:
+    return "|".join(sorted((re.escape(name) for name in table), key=len, reverse=True))
+
+
+_MONTH_NAMES = _alternatives(_MONTH_OF)
+# Arabic writers give two names of a month: كانون الثاني/يناير.
+_SECOND = rf"(?:\s*[/(]\s*(?:{_MONTH_NAMES})\)?)?"
+_DAY_FIRST = re.compile(
+    rf"(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+|من\s+)?(?:شهر\s+)?(?P<month>{_MONTH_NAMES}){_SECOND}(?:['’]?\w{{0,3}})?(?:[\s,]+(?P<year>(?:19|20)\d\d))?(?!\w)"
+)
+_MONTH_FIRST = re.compile(
+    rf"(?<!\w)(?P<month>{_MONTH_NAMES})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<year>(?:19|20)\d\d))?"
+)
+_ISO = re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)-(?P<month>\d{2})-(?P<day>\d{2})(?!\d)")
+_NUMERIC = re.compile(r"(?<![\d./-])(?P<day>\d{1,2})[./-](?P<month>\d{1,2})[./-](?P<year>(?:19|20)\d\d)(?!\d)")
+_WEEKDAY = re.compile(rf"(?<!\w)(?:ب|ل|ال)?(?P<day>{_alternatives(_DAY_OF)})(?!\w)")
+_NEAR = re.compile(rf"(?<!\w)(?P<word>{_alternatives(_RELATIVE_OF)})(?!\w)")
+
+
+def date(text: str, *, reference: datetime.date | None = None) -> datetime.date | None:
+    """The day that a text names; None where it names none, or only one that needs a reference day and there is none.
+
+    Full dates are taken as they are; a date without its year is the last such day up to the reference; yesterday, today and a weekday
+    count back from it. Day and month of 3/4/2018 are read in that order, as most of the languages write them.
+
+    Args:
+        text: a sentence, in Arabic, English, Turkish or Persian; digits of any script.
+        reference: the day on which the text was published.
+    """
+    line = "".join(str(unicodedata.digit(char)) if char.isdigit() and unicodedata.digit(char, -1) >= 0 else char for char in fold(text))
+    for pattern in (_ISO, _DAY_FIRST, _MONTH_FIRST, _NUMERIC):
+        match = pattern.search(line)
+        if match:
+            month = int(match["month"]) if match["month"].isdigit() else _MONTH_OF[match["month"]]
+            found = _day(match["year"], month, int(match["day"]), reference)
+            if found is not None:
+                return found
+    if reference is None:
+        return None
+    near = _NEAR.search(line)
+    if near:
+        return reference - datetime.timedelta(days=_RELATIVE_OF[near["word"]])
+    weekday = _WEEKDAY.search(line)
+    if weekday:
+        return reference - datetime.timedelta(days=(reference.weekday() - _DAY_OF[weekday["day"]]) % 7)
+    return None
+
+
+def _day(year: str | None, month: int, day: int, reference: datetime.date | None) -> datetime.date | None:
+    try:
+        if year is not None:
+            return datetime.date(int(year), month, day)
+        if reference is None:
+            return None
+        this_year = datetime.date(reference.year, month, day)
+        return this_year if this_year <= reference else datetime.date(reference.year - 1, month, day)
+    except ValueError:
+        return None

