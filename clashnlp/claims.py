@@ -13,6 +13,8 @@ from clashnlp.numerals import fold
 _MOST_WORDS = 9
 
 _NAME = r"(?P<name>[^\s.,،;؛:!?؟\"“”«»()]+(?:\s+[^\s.,،;؛:!?؟\"“”«»()]+){0,8}?)"
+# The same without the case ending of its last word, which a pattern names behind it.
+_STEM = _NAME.replace("]+)", "]+?)").replace("]+(?:", "]+?(?:")
 _SAID = r"(?:said|says|told|reported|announced|claimed|confirmed|stated|declared|added)"
 _SAID_AR = r"(?:و|ف)?(?:قال|ذكر|[أا]فاد|[أا]علن|[أا]كد|[أا]وضح|[أا]ضاف|صرح|زعم|كشف)ت?"
 _SAID_TR = r"(?:açıkla(?:dı|ndı|mada)|bildir(?:di|ildi)|duyurdu|söyledi|belirtti|iddia etti|kaydetti|ifade etti|öne sürdü)"
@@ -29,8 +31,8 @@ _CLAIMS = {
         rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}\s+(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?)?(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:)(?=\s|$|:)",
     ),
     "tr": (
-        rf"(?:^|[,;]\s*){_NAME}(?:['’]?[yn]?[ae])? göre\b",
-        rf"(?:^|[,;]\s*){_NAME}(?:['’]?n?d[ae]n yapılan (?:yazılı )?açıklama\w*)",
+        rf"(?:^|[,;]\s*){_STEM}['’]?[yn]?[ae] göre\b",
+        rf"(?:^|[,;]\s*){_STEM}['’]?n?[dt][ae]n yapılan (?:yazılı )?açıklama\w*",
         rf"^{_NAME},? [^.]*\b{_SAID_TR}\s*[.!…]?\s*$",
     ),
     "fa": (

@@ -19,7 +19,7 @@ _AREA = (
     " border borders front frontline axis coast port harbor harbour mountain mountains valley desert dam bridge field plain surroundings"
     " vicinity gateway"
     " ريف ارياف مطار مخيم جبل جبال تل تله معبر محيط اطراف ضواحي ضاحيه ساحل شمال جنوب شرق غرب شرقي غربي شمالي جنوبي شرقيه غربيه شماليه"
-    " جنوبيه وسط وسطي قرب مشارف جبهه محور قاعده ميناء عسكري عسكريه دولي حدود حدودي حدوديه باديه صحراء جسر سد حقل سهل وادي سلسله"
+    " جنوبيه وسط وسطي اوسط قرب مشارف جبهه محور قاعده ميناء عسكري عسكريه دولي حدود حدودي حدوديه باديه صحراء جسر سد حقل سهل وادي سلسله"
     " kirsal kirsali kuzey guney dogu bati kuzeyi guneyi dogusu batisi kuzeydogu guneydogu kuzeybati guneybati sinir siniri havaalani"
     " havalimani ussu us kampi kamp cephesi cevresi civari yakinlari dagi daglari vadisi limani kapisi sahili merkezi"
     " حومه فرودگاه اردوگاه مرز مرزي گذرگاه پايگاه كوه كوهستان كوههاي نزديكي بندر دره هوايي نظامي"
@@ -107,7 +107,7 @@ def read(text: str, *, lang: str | None) -> _Reading:
             inside = words[first : first + length]
             rest = words[:first] + words[first + length :]
             kinds = {_kind(forms) for forms in rest}
-            if length < len(words) and (None in kinds or all(_kind(forms) for forms in inside)):
+            if None in kinds or all(_kind(forms) for forms in inside):
                 continue
             entries = _entries(inside, index)
             if entries:
@@ -184,7 +184,9 @@ def _choose(reading: _Reading, votes: dict[str, float], around: tuple[Entry, ...
         same = other.country == best.country and (PROVINCE in (other.kind, best.kind) or distance(best, other) < _NEAR_KM)
         if not same and best_score - other_score < _MARGIN:
             return None
-    return best if best.kind != CITY or around or _supported(best, votes) else None
+    if around:
+        return best if best.country in {outer.country for outer in around} else None
+    return best if best.kind != CITY or _supported(best, votes) else None
 
 
 def _score(entry: Entry, reading: _Reading, votes: dict[str, float], around: tuple[Entry, ...]) -> float:
@@ -204,7 +206,7 @@ def _score(entry: Entry, reading: _Reading, votes: dict[str, float], around: tup
 def _supported(city: Entry, votes: dict[str, float]) -> bool:
     """Whether what else the report names lets the city be meant: its country for a small one, no other country for a larger one."""
     support, most = votes.get(city.country, 0.0), max(votes.values(), default=0.0)
-    return not (city.population < _SMALL and support < 0.3) and not (city.population < _LARGE and support < 0.1 and most > 0.4)
+    return not (city.population < _SMALL and support < 0.3) and not (city.population < _LARGE and support < most / 3)
 
 
 def _place(entry: Entry, *, area: bool) -> Place:

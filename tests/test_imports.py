@@ -22,6 +22,7 @@ ORDER = [
     "numerals",
     "casualty_words",
     "casualties",
+    "actors",
     "gazetteer",
     "places",
     "claims",

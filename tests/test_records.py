@@ -1,0 +1,256 @@
+"""Clash records of reports of our own: sides, places, tolls, claims; and what must not be counted twice."""
+
+import datetime
+
+import pytest
+
+from clashnlp import claims, places, tolls
+from clashnlp.formats import inline
+from clashnlp.records import records
+from clashnlp.types import Actor, Count, Document
+
+ACTORS = {
+    "hezbollah": Actor("hezbollah", "Hezbollah", "militia", ("LB",)),
+    "حزب الله": Actor("hezbollah", "Hezbollah", "militia", ("LB",)),
+    "saa": Actor("saa", "Syrian Arab Armed Forces", "state_force", ("SY",)),
+}
+
+
+def link(span):
+    return ACTORS.get(span.text.lower())
+
+
+def read(marked: str, *, lang: str = "en", published: datetime.date | None = None):
+    document: Document = inline.parse(marked.strip("\n"), id="r", lang=lang)
+    return records(document, places=places.geocode(document), link=link, published=published), document
+
+
+def sides(record) -> list[list[str]]:
+    return [[party.name for party in side] for side in record.sides]
+
+
+BATTLE = """
+[[F1|Tigers]] clashed with [[F2|Lions]] in [[L1|Saraqib]], in [[L2|Idlib]], on Monday.
+[[C1:killed|Five [[F3|Lions]] fighters]] were killed, according to the local network.
+---
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L1
+F2 LOCATED_IN L1
+L1 LOCATED_IN L2
+C1 SUFFERED_BY F3
+"""
+
+
+def test_one_battle_is_one_record_with_its_evidence():
+    (record,), document = read(BATTLE, published=datetime.date(2026, 11, 18))
+    assert sides(record) == [["Tigers"], ["Lions"]]
+    assert [(site.name, site.place.country, site.place.precision) for site in record.sites] == [("Saraqib", "SY", "exact")]
+    (toll,) = record.tolls
+    assert toll.count == Count(5, 5, "killed", "combatant") and toll.side == 1 and toll.claimant == "local network"
+    assert record.date == "2026-11-16" and record.claimants == ("local network",)
+    assert [document.text[start:end].split()[0] for start, end in record.sentences] == ["Tigers", "Five"]
+    assert {span.id for side in record.sides for party in side for span in party.spans} == {"F1", "F2", "F3"}
+
+
+def test_a_headline_and_a_paragraph_that_stands_twice_count_once():
+    paragraph = "[[F{a}|Tigers]] attacked [[F{b}|Lions]] in [[L{a}|Saraqib]]. [[C{a}:killed|Five [[F{c}|Lions]] fighters]] died there."
+    text = "[[F1|Tigers]] attack [[F2|Lions]]\n" + paragraph.format(a=3, b=4, c=5) + "\n" + paragraph.format(a=6, b=7, c=8)
+    links = ["F1 CLASHED_WITH F2"]
+    for a, b, c in ((3, 4, 5), (6, 7, 8)):
+        links += [
+            f"F{a} CLASHED_WITH F{b}",
+            f"F{a} LOCATED_IN L{a}",
+            f"F{b} LOCATED_IN L{a}",
+            f"C{a} SUFFERED_BY F{c}",
+            f"C{a} LOCATED_IN L{a}",
+        ]
+    (record,), _ = read(text + "\n---\n" + "\n".join(links))
+    assert sides(record) == [["Tigers"], ["Lions"]]
+    assert [toll.count for toll in record.tolls] == [Count(5, 5, "killed", "combatant")]
+    assert len(record.tolls[0].spans) == 2
+
+
+def test_two_tolls_of_two_sources_stay_two_claims_and_the_range_covers_both():
+    (record,), _ = read("""
+[[F1|Tigers]] fought [[F2|Lions]] in [[L1|Saraqib]]. [[C1:killed|Ten [[F3|Lions]] fighters]] were killed, according to the observatory.
+According to the army, [[C2:killed|fifteen [[F4|Lions]] fighters]] were killed.
+---
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L1
+C1 SUFFERED_BY F3
+C2 SUFFERED_BY F4
+""")
+    assert [(toll.claimant, toll.count.low) for toll in record.tolls] == [("observatory", 10), ("army", 15)]
+    assert tolls.total(record.tolls) == (10, 15)
+
+
+def test_allies_stand_on_one_side():
+    (record,), _ = read("""
+[[F1|Tigers]] and [[F2|Bears]] attacked [[F3|Lions]] in [[L1|Saraqib]].
+---
+F1 CLASHED_WITH F3
+F2 CLASHED_WITH F3
+F1 LOCATED_IN L1
+F2 LOCATED_IN L1
+F3 LOCATED_IN L1
+""")
+    assert sides(record) == [["Tigers", "Bears"], ["Lions"]]
+
+
+def test_two_places_are_two_clashes():
+    found, _ = read("""
+[[F1|Tigers]] attacked [[F2|Lions]] in [[L1|Saraqib]]. [[F3|Tigers]] also attacked [[F4|Lions]] in [[L2|Manbij]].
+---
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L1
+F2 LOCATED_IN L1
+F3 CLASHED_WITH F4
+F3 LOCATED_IN L2
+F4 LOCATED_IN L2
+""")
+    assert [[site.name for site in record.sites] for record in found] == [["Saraqib"], ["Manbij"]]
+    assert [record.number for record in found] == [1, 2]
+
+
+def test_an_attack_on_civilians_has_one_side_and_civilian_victims():
+    (record,), _ = read("""
+[[F1|Tigers]] shelled [[L1|Saraqib]]. [[C1:killed|Two children]] were killed and [[C2:wounded|four others]] were wounded in the shelling.
+---
+C1 INFLICTED_BY F1
+C2 INFLICTED_BY F1
+C1 LOCATED_IN L1
+C2 LOCATED_IN L1
+""")
+    assert sides(record) == [["Tigers"]]
+    assert {(toll.count.outcome, toll.count.low, toll.count.kind, toll.by, toll.side) for toll in record.tolls} == {
+        ("killed", 2, "civilian", 0, None),
+        ("wounded", 4, "unknown", 0, None),
+    }
+
+
+def test_victims_of_nobody_named_make_a_record_without_sides():
+    (record,), _ = read("""
+A bomb killed [[C1:killed|20 people]] in [[L1|Baghdad]], in [[L2|Iraq]].
+---
+C1 LOCATED_IN L1
+L1 LOCATED_IN L2
+""")
+    assert record.sides == () and record.sites[0].place.country == "IQ" and record.tolls[0].count.low == 20
+
+
+def test_patrons_are_those_that_the_text_names_for_the_party():
+    (record,), _ = read("""
+[[P1|Ruritania]]-backed [[F1|Tigers]] attacked [[F2|Lions]].
+---
+F1 BACKED_BY P1
+F1 CLASHED_WITH F2
+""")
+    assert [[patron.name for patron in party.patrons] for side in record.sides for party in side] == [["Ruritania"], []]
+
+
+def test_names_of_one_actor_are_one_party():
+    (record,), _ = read("""
+[[F1|Hezbollah]] attacked [[F2|Lions]]. [[F3|حزب الله]] fought [[F4|Lions]].
+---
+F1 CLASHED_WITH F2
+F3 CLASHED_WITH F4
+""")
+    assert sides(record) == [["Hezbollah"], ["Lions"]] and len(record.sides[0][0].spans) == 2
+
+
+def test_others_are_added_and_the_named_dead_are_among_the_counted():
+    (record,), _ = read("""
+[[F1|Tigers]] attacked [[F2|Lions]]. [[C1:killed|Three [[F3|Lions]] fighters]] were killed.
+[[C2:killed|Two others]] died later. [[C3:killed|Captain Adam Hale]] was among the dead.
+---
+F1 CLASHED_WITH F2
+C1 SUFFERED_BY F3
+C2 SUFFERED_BY F2
+C3 SUFFERED_BY F2
+""")
+    (toll,) = record.tolls
+    assert (toll.count.low, toll.count.high, toll.count.names) == (5, 5, ("Adam Hale",))
+
+
+def test_a_denial_is_kept_as_one():
+    (record,), document = read("""
+[[F1|Tigers]] said they had driven [[F2|Lions]] out of [[L1|Saraqib]]. A spokesman denied this.
+---
+F1 CLASHED_WITH F2
+F2 LOCATED_IN L1
+""")
+    assert [document.text[start:end] for start, end in record.denials] == ["A spokesman denied this."]
+
+
+def test_a_report_without_a_clash_has_no_records():
+    assert read("[[F1|Tigers]] trained in [[L1|Saraqib]].\n---\nF1 LOCATED_IN L1")[0] == []
+    assert records(Document("Nothing happened."), places={}, link=link) == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence", "name"),
+    [
+        ("en", "According to the hospital, five people died.", "hospital"),
+        ("en", "Five people died, the army said on Monday.", "army"),
+        ("ar", "وقال المرصد السوري إن خمسة أشخاص قتلوا.", "المرصد السوري"),
+        ("ar", "قتل خمسة أشخاص بحسب مصدر طبي.", "مصدر طبي"),
+        ("tr", "Valiliğe göre beş kişi öldü.", "Valiliğ"),
+        ("tr", "Valilikten yapılan açıklamada beş kişinin öldüğü belirtildi.", "Valilik"),
+        ("fa", "به گزارش خبرگزاری، پنج نفر کشته شدند.", "خبرگزاری"),
+        ("en", "Five people died.", None),
+        ("de", "Laut Polizei starben fünf Menschen.", None),
+    ],
+)
+def test_claimants(lang, sentence, name):
+    claim = claims.claimant(sentence, 0, len(sentence), lang=lang)
+    assert (claim.name if claim else None) == name
+    assert claim is None or sentence[claim.start : claim.end] == claim.name
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence", "expected"),
+    [
+        ("en", "The ministry denied the report.", True),
+        ("en", "There were no casualties.", True),
+        ("en", "Ten people died.", False),
+        ("ar", "ونفى الجيش سقوط قتلى في صفوفه.", True),
+        ("ar", "قتل عشرة أشخاص.", False),
+        ("tr", "Bakanlık haberi yalanladı.", True),
+        ("fa", "وزارت دفاع این خبر را تکذیب کرد.", True),
+    ],
+)
+def test_denials(lang, sentence, expected):
+    assert claims.denies(sentence, 0, len(sentence), lang=lang) is expected
+
+
+WEDNESDAY = datetime.date(2026, 11, 18)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("on 3 March 2018", "2018-03-03"),
+        ("on March 3rd, 2018", "2018-03-03"),
+        ("2018-03-03", "2018-03-03"),
+        ("في 3 آذار/مارس 2018", "2018-03-03"),
+        ("يوم ٣ مارس ٢٠١٨", "2018-03-03"),
+        ("3 Mart 2018'de", "2018-03-03"),
+        ("03.03.2018", "2018-03-03"),
+        ("on Monday", "2026-11-16"),
+        ("أمس", "2026-11-17"),
+        ("dün", "2026-11-17"),
+        ("امروز", "2026-11-18"),
+        ("یوم الجمعة", "2026-11-13"),
+        ("on 20 December", "2025-12-20"),
+        ("on 31 February 2018", None),
+        ("no day at all", None),
+    ],
+)
+def test_dates(text, expected):
+    found = claims.date(text, reference=WEDNESDAY)
+    assert (None if found is None else found.isoformat()) == expected
+
+
+def test_a_relative_day_needs_a_reference():
+    assert claims.date("yesterday") is None and claims.date("on 3 March") is None
+    assert claims.date("on 3 March 2018") == datetime.date(2018, 3, 3)
