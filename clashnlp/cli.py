@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
+import datetime
 import json
 import logging
 import math
@@ -15,11 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-from clashnlp import __version__, store
+from clashnlp import __version__, output, store
 from clashnlp.backends import NAMES
 from clashnlp.errors import ClashNLPError, DataError, MissingDependencyError
-from clashnlp.formats import FORMATS, SUFFIXES, jsonl, read_documents
+from clashnlp.formats import FORMATS, SUFFIXES, read_documents
 from clashnlp.model import BATCH_TOKENS, ClashModel
+from clashnlp.output import OUTPUT_FORMATS
 from clashnlp.types import Document
 
 _DONE, _INCOMPLETE, _UNUSABLE = 0, 1, 2
@@ -54,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="find spans and relations in reports")
     kinds = ".txt, .jsonl, .csv, .tsv or .parquet files, folders of these, or - for standard input"
     predict.add_argument("inputs", nargs="+", metavar="INPUT", help=kinds)
-    predict.add_argument("-o", "--output", type=Path, help="write JSON Lines here; else to standard output, or a summary to a terminal")
+    predict.add_argument("-o", "--output", type=Path, help="write here; else to standard output, or a summary to a terminal")
+    predict.add_argument("--format", choices=OUTPUT_FORMATS, default="jsonl", help="what to write (default: jsonl, spans and relations)")
+    predict.add_argument("--published", type=_day, metavar="DAY", help="day of reports that bear no date, YYYY-MM-DD; for records")
     predict.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
     predict.add_argument("--input-format", choices=FORMATS, help="read every input as this format; - is text unless told otherwise")
     predict.set_defaults(run=_predict)
@@ -124,6 +127,13 @@ def _share(value: str) -> float:
     return number
 
 
+def _day(value: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a day such as 2018-03-03, it is {value!r}") from None
+
+
 def _load(options: argparse.Namespace) -> ClashModel:
     backend = options.backend
     if backend == "auto":
@@ -154,25 +164,26 @@ def _predict(options: argparse.Namespace) -> int:
     model = _load(options)
     documents = _reports(options, problems)
     done = 0
+    analyses = _progress(model.predict_many(documents, batch_tokens=options.batch_tokens), show=not _people(options))
     with contextlib.ExitStack() as stack:
-        out: IO[str] = sys.stdout
-        if options.output is not None:
-            out = stack.enter_context(_written_whole(options.output))
-        elif isinstance(out, io.TextIOWrapper):
-            out.reconfigure(encoding="utf-8")
-        people = options.output is None and sys.stdout.isatty()
-        for analysis in _progress(model.predict_many(documents, batch_tokens=options.batch_tokens), show=not people):
-            done += 1
-            if people:
-                from clashnlp.view import summary
+        if _people(options):
+            from clashnlp.view import summary
 
+            for analysis in analyses:
+                done += 1
                 print(summary(analysis, model.config.schema, colour="NO_COLOR" not in os.environ))
-            else:
-                out.write(jsonl.write(analysis))
+        else:
+            out: IO[bytes] = sys.stdout.buffer if options.output is None else stack.enter_context(_written_whole(options.output))
+            done = output.write(analyses, out, format=options.format, published=options.published)
     if problems.count:
         print(f"clashnlp: {done} reports read, {problems.count} problems (named above)", file=sys.stderr)
         return _INCOMPLETE
     return _DONE
+
+
+def _people(options: argparse.Namespace) -> bool:
+    """Whether a person reads the output at a terminal, and asked for nothing else."""
+    return options.output is None and options.format == "jsonl" and sys.stdout.isatty()
 
 
 def _reports(options: argparse.Namespace, problems: _Problems) -> Iterator[Document]:
@@ -206,10 +217,10 @@ def _check_output(output: Path | None, inputs: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _written_whole(path: Path) -> Iterator[IO[str]]:
+def _written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes its name once all is written, so that a run that fails leaves an earlier output as it was."""
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
+    with part.open("wb") as file:
         yield file
     part.replace(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from clashnlp import relations, spans
 from clashnlp.backends import Backend, load_backend
 from clashnlp.batching import make_batches
 from clashnlp.config import RELATION_THRESHOLD, ModelConfig
+from clashnlp.records import read as read_records
+from clashnlp.rows import Records
 from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model
 from clashnlp.tokens import Tokenizer, Tokens
 from clashnlp.types import Analysis, Document, Relation, Span
@@ -108,6 +111,19 @@ class ClashModel:
                 yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
                 held, size = [], 0
         yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
+
+    def records(self, documents: Iterable[str | Document], *, published: datetime.date | None = None) -> Records:
+        """The clashes that the reports tell of: who against whom, where, when, with what losses, and who says so.
+
+        Args:
+            documents: texts, or documents; a report's `date` and `source` among its meta data are used.
+            published: the day from which "yesterday" and weekdays are counted, for reports without a date of their own.
+
+        Raises:
+            TypeError, DataError: as `predict`.
+        """
+        analyses = self.predict_many(documents)
+        return Records((record, analysis) for analysis in analyses for record in read_records(analysis, published=published))
 
     def read(self, documents: Sequence[Document], *, batch_tokens: int = BATCH_TOKENS) -> list[Reading]:
         """What the encoder makes of the documents; `decode` goes on from there, as often as wanted and under other configurations."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from clashnlp import claims, tolls
+from clashnlp import actors, claims, places, tolls
 from clashnlp.numerals import fold, language
 from clashnlp.tokens import sentence_bounds
 from clashnlp.types import Actor, ClashRecord, Document, Party, Place, Relation, Site, Span
@@ -49,17 +52,18 @@ class _Clash:
 class _Report:
     """A document's spans, grouped into parties and sites, and its relations by label."""
 
-    def __init__(self, document: Document, places: dict[Span, Place | None], link: Linker) -> None:
+    def __init__(self, document: Document, located: dict[Span, Place | None], link: Linker) -> None:
         self.document = document
+        self.link = link
         self.lang = document.lang or language(document.text)
         self.bounds = sentence_bounds(document.text)
         self.tails: dict[tuple[str, Span], list[Relation]] = {}
         for relation in document.relations:
             self.tails.setdefault((relation.label, relation.head), []).append(relation)
         self.parties: list[_Entity] = []
-        self.party_of = self._grouped(document.of("FACTION"), self.parties, places, link)
+        self.party_of = self._grouped(document.of("FACTION"), self.parties, located, link)
         self.sites: list[_Entity] = []
-        self.site_of = self._grouped(document.of("LOCATION"), self.sites, places, link)
+        self.site_of = self._grouped(document.of("LOCATION"), self.sites, located, link)
         # A site lies in others; only the narrowest says where a clash was.
         self.within = {
             (self.site_of[one.head], self.site_of[one.tail])
@@ -67,13 +71,13 @@ class _Report:
             if one.label == _IN and one.head in self.site_of and one.tail in self.site_of
         }
 
-    def _grouped(self, spans: list[Span], entities: list[_Entity], places: dict[Span, Place | None], link: Linker) -> dict[Span, int]:
+    def _grouped(self, spans: list[Span], entities: list[_Entity], located: dict[Span, Place | None], link: Linker) -> dict[Span, int]:
         index: dict[tuple[str, object], int] = {}
         group: dict[Span, int] = {}
         names = {fold(span.text) for span in spans}
         for span in spans:
             actor = link(span) if span.label == "FACTION" else None
-            place = places.get(span)
+            place = located.get(span)
             if actor is not None:
                 key: tuple[str, object] = ("actor", actor.id)
             elif place is not None:
@@ -101,8 +105,36 @@ class _Report:
         return {site for site in found if not any((other, site) in self.within for other in found if other != site)}
 
 
+def read(document: Document, *, published: datetime.date | None = None) -> list[ClashRecord]:
+    """The clashes of a report, with its actors and places looked up in the package's tables; empty where it tells of none.
+
+    Args:
+        document: a report with spans and relations, as predicted or as annotated.
+        published: the day from which "yesterday" and weekdays are counted, where the report has no `date` (ISO 8601) of its own.
+    """
+    lang = document.lang or language(document.text)
+    located = places.geocode(document if document.lang else dataclasses.replace(document, lang=lang))
+    # An army without a name is that of the country that the report mostly speaks of.
+    countries = [country for country, _ in Counter(place.country for place in located.values() if place is not None).most_common(1)]
+
+    def link(span: Span) -> Actor | None:
+        return actors.link(span.text, label=span.label, lang=lang, countries=countries)
+
+    return records(document, located=located, link=link, published=_own_date(document) or published)
+
+
+def _own_date(document: Document) -> datetime.date | None:
+    for name in ("date", "published", "event_date"):
+        value = document.meta.get(name)
+        if isinstance(value, datetime.date):
+            return value
+        with contextlib.suppress(ValueError):
+            return datetime.date.fromisoformat(str(value)[:10])
+    return None
+
+
 def records(
-    document: Document, *, places: dict[Span, Place | None], link: Linker, published: datetime.date | None = None
+    document: Document, *, located: dict[Span, Place | None], link: Linker, published: datetime.date | None = None
 ) -> list[ClashRecord]:
     """The clashes of a report, in the order of the text; empty where it tells of none.
 
@@ -111,11 +143,11 @@ def records(
 
     Args:
         document: a report with spans and relations.
-        places: the place of each LOCATION span, where it is known.
+        located: the place of each LOCATION span, where it is known.
         link: who a FACTION or PATRON span names.
         published: the day from which "yesterday" and weekdays are counted.
     """
-    report = _Report(document, places, link)
+    report = _Report(document, located, link)
     clashes: list[_Clash] = []
     for edge in _edges(report):
         _merge(edge, clashes)
@@ -173,9 +205,9 @@ def _merge(edge: _Clash, clashes: list[_Clash]) -> None:
     # The latest clash first: a statement without a place speaks of what was told last.
     for clash in reversed(clashes):
         same = edge.pairs == clash.pairs if edge.pairs else edge.alone <= clash.parties
-        places = not edge.sites or not clash.sites or edge.sites & clash.sites
+        fits = not edge.sites or not clash.sites or edge.sites & clash.sites
         near = edge.sentences & clash.sentences
-        if same and (places or near) and (edge.pairs or edge.sites & clash.sites or near):
+        if same and (fits or near) and (edge.pairs or edge.sites & clash.sites or near):
             _absorb(clash, edge)
             return
     clashes.append(edge)
@@ -195,8 +227,8 @@ def _joined(clashes: list[_Clash]) -> list[_Clash]:
     for clash in clashes:
         for other in joined:
             shared = clash.parties & other.parties
-            places = clash.sites & other.sites or (not (clash.sites and other.sites) and clash.sentences & other.sentences)
-            if shared and places and len(_sides(clash.pairs | other.pairs)) <= 2:
+            together = clash.sites & other.sites or (not (clash.sites and other.sites) and clash.sentences & other.sentences)
+            if shared and together and len(_sides(clash.pairs | other.pairs)) <= 2:
                 _absorb(other, clash)
                 break
         else:
@@ -298,10 +330,12 @@ def _statements(
 
 def _party(party: int, report: _Report) -> Party:
     entity = report.parties[party]
-    patrons: dict[str, list[Span]] = {}
+    patrons: dict[str, _Entity] = {}
     for tail in itertools.chain.from_iterable(report.tail(_BACKED, span) for span in entity.spans):
-        patrons.setdefault(_bare(tail.text, report.lang, set()), []).append(tail)
-    backing = tuple(Party(spans[0].text, tuple(spans)) for spans in patrons.values())
+        actor = report.link(tail)
+        backer = patrons.setdefault(actor.id if actor else _bare(tail.text, report.lang, set()), _Entity(actor=actor))
+        backer.spans.append(tail)
+    backing = tuple(Party(_name(backer), tuple(backer.spans), backer.actor) for backer in patrons.values())
     return Party(_name(entity), tuple(entity.spans), entity.actor, backing)
 
 

@@ -28,6 +28,7 @@ ORDER = [
     "claims",
     "tolls",
     "records",
+    "rows",
     "store",
     "network",
     "backends",
@@ -36,6 +37,7 @@ ORDER = [
     "mistakes",
     "evaluate",
     "view",
+    "output",
     "training",
     "cli",
 ]

@@ -22,7 +22,7 @@ def link(span):
 
 def read(marked: str, *, lang: str = "en", published: datetime.date | None = None):
     document: Document = inline.parse(marked.strip("\n"), id="r", lang=lang)
-    return records(document, places=places.geocode(document), link=link, published=published), document
+    return records(document, located=places.geocode(document), link=link, published=published), document
 
 
 def sides(record) -> list[list[str]]:
@@ -184,7 +184,7 @@ F2 LOCATED_IN L1
 
 def test_a_report_without_a_clash_has_no_records():
     assert read("[[F1|Tigers]] trained in [[L1|Saraqib]].\n---\nF1 LOCATED_IN L1")[0] == []
-    assert records(Document("Nothing happened."), places={}, link=link) == []
+    assert records(Document("Nothing happened."), located={}, link=link) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""Rows that analysts load: ACLED's and UCDP's columns, GeoJSON, CSV that runs no formula, Parquet, a DataFrame."""
+
+import csv
+import datetime
+import io
+import json
+
+import pytest
+
+from clashnlp.formats import inline
+from clashnlp.output import OUTPUT_FORMATS, write
+from clashnlp.records import read
+from clashnlp.rows import ACLED_COLUMNS, UCDP_COLUMNS, Records, cell
+from clashnlp.types import Analysis, Document
+
+BATTLE = """
+[[F1|Syrian army]] units clashed with [[F2|Hayat Tahrir al-Sham]] in [[L1|Saraqib]], in [[L2|Idlib]], [[L3|Syria]], on 3 March 2018.
+[[C1:killed|Five [[F3|Syrian army]] soldiers]] and [[C2:killed|at least three civilians]] were killed, according to the observatory.
+[[C3:wounded|Dozens]] were wounded. [[P1|Russia]]-backed [[F4|Syrian army]] units withdrew.
+---
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L1
+F2 LOCATED_IN L1
+L1 LOCATED_IN L2
+L2 LOCATED_IN L3
+C1 SUFFERED_BY F3
+F4 BACKED_BY P1
+"""
+
+
+@pytest.fixture(scope="module")
+def report() -> Analysis:
+    document = inline.parse(BATTLE.strip("\n"), id="r1", lang="en", meta={"source": "=Agency"})
+    return Analysis(document.text, id="r1", lang="en", spans=document.spans, relations=document.relations, meta=document.meta)
+
+
+@pytest.fixture(scope="module")
+def found(report) -> Records:
+    return Records((record, report) for record in read(report))
+
+
+def test_acled_row(found):
+    (row,) = found.rows("acled")
+    assert tuple(row) == ACLED_COLUMNS
+    assert (row["event_id"], row["event_date"], row["country"], row["location"], row["geo_precision"]) == (
+        "r1-1",
+        "2018-03-03",
+        "SY",
+        "Saraqib",
+        1,
+    )
+    assert row["actor1"].startswith("Syrian") and "Tahrir" in row["actor2"] and row["assoc_actor_1"] == "Russia"
+    # The most conservative number: five soldiers and three civilians or more.
+    assert row["fatalities"] == 8
+    assert row["notes"].startswith("Syrian army units clashed with")
+
+
+def test_ucdp_row(found):
+    (row,) = found.rows("ucdp")
+    assert tuple(row) == UCDP_COLUMNS
+    assert (row["deaths_a"], row["deaths_b"], row["deaths_civilians"], row["deaths_unknown"]) == (5, 0, 3, 0)
+    assert (row["low"], row["best"], row["high"], row["where_prec"]) == (8, 8, None, 1)
+
+
+def test_wide_row(found):
+    (row,) = found.rows()
+    assert (row["killed_low"], row["killed_high"], row["killed_civilians"]) == (8, None, 3)
+    assert (row["wounded_low"], row["wounded_high"]) == (12, None)
+    assert row["side_a_patrons"] == "Russia" and row["claimants"] == "observatory" and row["denied"] is False
+
+
+def test_everything_points_to_its_spans_and_sentences(found, report):
+    (row,) = found.to_dicts()
+    assert json.loads(json.dumps(row)) == row
+    spans = [span for side in row["sides"] for party in side for span in party["spans"]]
+    spans += [span for toll in row["tolls"] for span in toll["spans"]] + [span for site in row["sites"] for span in site["spans"]]
+    assert len(spans) >= 7
+    assert all(report.text[span["start"] : span["end"]] == span["text"] for span in spans)
+    assert all(report.text[one["start"] : one["end"]].strip() == one["text"] for one in row["sentences"])
+    assert row["totals"]["killed"] == {"low": 8, "high": None}
+
+
+def test_geojson_is_a_feature_collection(found):
+    collection = found.to_geojson()
+    (feature,) = collection["features"]
+    assert collection["type"] == "FeatureCollection" and feature["type"] == "Feature"
+    longitude, latitude = feature["geometry"]["coordinates"]
+    assert 36 < longitude < 37.5 and 35.5 < latitude < 36.2
+    assert "longitude" not in feature["properties"]
+
+
+def test_a_record_without_a_known_place_has_no_geometry():
+    document = inline.parse("[[F1|Tigers]] fought [[F2|Lions]].\n---\nF1 CLASHED_WITH F2", id="r", lang="en")
+    records = Records((record, document) for record in read(document))
+    assert records.to_geojson()["features"][0]["geometry"] is None
+    assert records.rows("acled")[0]["latitude"] is None
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_runs_as_a_formula(text):
+    assert cell(text) == "'" + text
+
+
+def test_numbers_stay_numbers():
+    assert cell(-1.5) == -1.5 and cell(0) == 0 and cell(None) == "" and cell("Aleppo") == "Aleppo"
+
+
+def written(report, format: str, **options) -> bytes:
+    out = io.BytesIO()
+    assert write([report], out, format=format, **options) == 1
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", ["acled", "ucdp", "csv"])
+def test_csv_reads_back(report, found, format):
+    rows = list(csv.DictReader(io.StringIO(written(report, format).decode("utf-8"), newline="")))
+    expected = found.rows("wide" if format == "csv" else format)
+    assert [list(row) for row in rows] == [list(row) for row in expected]
+    assert rows[0]["latitude"] == str(expected[0]["latitude"])
+    assert rows[0].get("source", rows[0].get("source_article")) == "'=Agency"
+
+
+def test_records_and_geojson_are_json(report, found):
+    assert [json.loads(line) for line in written(report, "records").decode().splitlines()] == found.to_dicts()
+    assert json.loads(written(report, "geojson")) == found.to_geojson()
+
+
+def test_parquet_keeps_types(report, found):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(io.BytesIO(written(report, "parquet")))
+    assert table.to_pylist() == found.rows()
+    assert str(table.schema.field("latitude").type) == "double" and str(table.schema.field("killed_low").type) == "int64"
+
+
+@pytest.mark.parametrize("format", OUTPUT_FORMATS)
+def test_no_reports_give_a_valid_empty_file(format):
+    out = io.BytesIO()
+    assert write([], out, format=format) == 0
+
+
+def test_a_data_frame(found):
+    pytest.importorskip("pandas")
+    frame = found.to_pandas("acled")
+    assert list(frame.columns) == list(ACLED_COLUMNS) and frame["fatalities"].tolist() == [8]
+    assert len(Records([]).to_pandas("ucdp")) == 0
+    with pytest.raises(ValueError, match="choose one of wide, acled, ucdp"):
+        found.rows("gtd")
+
+
+def test_days_are_counted_from_the_day_of_publication():
+    document = inline.parse("[[F1|Tigers]] fought [[F2|Lions]] yesterday.\n---\nF1 CLASHED_WITH F2", id="r", lang="en")
+    assert read(document)[0].date is None
+    assert read(document, published=datetime.date(2020, 5, 2))[0].date == "2020-05-01"
+    own = Document(document.text, lang="en", spans=document.spans, relations=document.relations, meta={"date": "2019-01-02T10:00:00Z"})
+    assert read(own, published=datetime.date(2020, 5, 2))[0].date == "2019-01-01"
