@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ Linker = Callable[[Span], Actor | None]
 
 # Relations that say who stands against whom, and where.
 _FOUGHT, _BY, _OF, _IN, _BACKED = "CLASHED_WITH", "INFLICTED_BY", "SUFFERED_BY", "LOCATED_IN", "BACKED_BY"
+_OWN_WAW = re.compile(r"و(?:حد|لاي|زار|اشنطن|ادي|كال|فاق|لد|رشفان|سط|طن|جه|اغنر|قاي|ثوار|ائل|ليد)")
 
 
 @dataclass(slots=True)
@@ -156,7 +158,8 @@ def records(
         _assign(span, report, clashes)
     clashes = [one for one in clashes if one.pairs or one.casualties]
     clashes.sort(key=lambda one: min(one.sentences))
-    return [_record(one, number, report, published) for number, one in enumerate(clashes, start=1)]
+    told = {sentence for one in clashes for sentence in one.sentences}
+    return [_record(one, number, report, published, told) for number, one in enumerate(clashes, start=1)]
 
 
 def _bare(text: str, lang: str, names: set[str]) -> str:
@@ -276,7 +279,7 @@ def _assign(span: Span, report: _Report, clashes: list[_Clash]) -> None:
     best.sites |= sites if not best.sites else set()
 
 
-def _record(clash: _Clash, number: int, report: _Report, published: datetime.date | None) -> ClashRecord:
+def _record(clash: _Clash, number: int, report: _Report, published: datetime.date | None, told: set[int]) -> ClashRecord:
     text, lang = report.document.text, report.lang
     sides = _sides(clash.pairs)
     sides += [{party} for party in sorted(clash.alone - {party for side in sides for party in side})]
@@ -287,8 +290,9 @@ def _record(clash: _Clash, number: int, report: _Report, published: datetime.dat
     dates = (claims.date(text[start:end], reference=published) for start, end in bounds)
     day = next((found for found in dates if found is not None), None)
     side_of = {party: at for at, side in enumerate(sides) for party in side}
-    # The next sentence may deny what this one tells.
-    around = sorted({at for sentence in sentences for at in (sentence, sentence + 1) if at < len(report.bounds)})
+    # The next sentence may deny what this one tells, if it does not tell of another clash.
+    behind = {sentence + 1 for sentence in sentences if sentence + 1 < len(report.bounds)} - told
+    around = sorted({*sentences, *behind})
     return ClashRecord(
         document=report.document.id,
         number=number,
@@ -313,6 +317,8 @@ def _statements(
     bounds: list[tuple[int, int]],
 ) -> list[tolls.Statement]:
     found = []
+    text = report.document.text
+    casualties = report.document.of("CASUALTY")
     for span in clash.casualties:
         ends = {
             label: [side_of[report.party_of[tail]] for tail in report.tail(label, span) if report.party_of.get(tail) in side_of]
@@ -322,9 +328,11 @@ def _statements(
         claim = named[bound]
         inside = any(one.start >= span.start and one.end <= span.end for one in report.document.of("FACTION"))
         count = tolls.count(span, lang=report.lang, combatants=inside or bool(ends[_OF]))
+        before = max((one.end for one in casualties if bound[0] <= one.start and one.end <= span.start), default=span.start)
+        part = tolls.is_part(text[before : span.start])
         if count is not None:
             side, by = (ends[label][0] if ends[label] else None for label in (_OF, _BY))
-            found.append(tolls.Statement(span, count, side, by, None if claim is None else claim.name, bound))
+            found.append(tolls.Statement(span, count, side, by, None if claim is None else claim.name, bound, part))
     return found
 
 
@@ -346,4 +354,6 @@ def _site(entity: _Entity) -> Site:
 def _name(entity: _Entity) -> str:
     if entity.actor is not None:
         return entity.actor.name
-    return max((span.text for span in entity.spans), key=len)
+    longest = max((span.text for span in entity.spans), key=len)
+    # "And the army" is the army; but many Arabic names begin with that letter.
+    return longest[1:] if longest.startswith("و") and not _OWN_WAW.match(longest) else longest

@@ -14,12 +14,20 @@ from clashnlp.types import Count, Kind, Span, Toll
 _OTHERS = re.compile(
     r"\b(?:others?|another|more|diğer|başka|daha|autres?)\b|(?:^|\s)و?(?:ال)?(?:اخرين|اخرون|اخر|اخري|اخران|اخريات)(?:\s|$)|دیگر|ديگر|друг"
 )
+# What stands between a number of victims and some of the same: "ten people, among them three children".
+_PART = re.compile(
+    r"\b(?:including|among them|among whom|of whom|of them|dont|parmi)\b|بين(?:هم|هما|هن)|من(?:هم|هما)\b|aralarında|از جمله"
+    r"|среди них|в том числе"
+)
 _OUTCOME = "outcome"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One casualty span, read: its count, whose members they were and who caused them (sides), who says so and in which sentence."""
+    """One casualty span, read: its count, whose members they were and who caused them (sides), who says so and in which sentence.
+
+    `part` tells that the victims are among those of the span before.
+    """
 
     span: Span
     count: Count
@@ -27,11 +35,17 @@ class Statement:
     by: int | None
     claimant: str | None
     sentence: tuple[int, int]
+    part: bool = False
 
 
 def count(span: Span, *, lang: str, combatants: bool) -> Count | None:
     """The count of a casualty span; None where it states no victim."""
     return casualties.parse(span.text, lang=lang, outcome=span.attributes.get(_OUTCOME), faction_inside=combatants)
+
+
+def is_part(between: str) -> bool:
+    """Whether the words between two casualty spans make the second a part of the first."""
+    return _PART.search(between.lower()) is not None
 
 
 def collect(statements: Iterable[Statement]) -> list[Toll]:
@@ -43,6 +57,9 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
     groups: dict[tuple[object, ...], list[Statement]] = {}
     for one in sorted(statements, key=lambda one: one.span.start):
         key = (one.sentence, one.claimant, one.side, one.count.outcome, one.count.kind == "civilian")
+        if one.part and any(other[0] == one.sentence for other in groups):
+            # They are counted already, on whichever side.
+            continue
         groups.setdefault(key, []).append(one)
     tolls: list[Toll] = []
     for group in groups.values():

@@ -172,6 +172,22 @@ C3 SUFFERED_BY F2
     assert (toll.count.low, toll.count.high, toll.count.names) == (5, 5, ("Adam Hale",))
 
 
+def test_victims_among_those_before_are_not_added():
+    (record,), _ = read("""
+[[F1|Tigers]] shelled [[L1|Saraqib]]. [[C1:killed|Ten people]] died, among them [[C2:killed|three children]].
+---
+F1 LOCATED_IN L1
+C1 INFLICTED_BY F1
+C2 INFLICTED_BY F1
+""")
+    assert [(toll.count.low, toll.count.high) for toll in record.tolls] == [(10, 10)]
+
+
+def test_an_arabic_conjunction_is_no_part_of_a_name():
+    (record,), _ = read("اشتبك [[F1|نمور الشمال]] [[F2|ومسلحون محليون]].\n---\nF1 CLASHED_WITH F2", lang="ar")
+    assert sides(record) == [["نمور الشمال"], ["مسلحون محليون"]]
+
+
 def test_a_denial_is_kept_as_one():
     (record,), document = read("""
 [[F1|Tigers]] said they had driven [[F2|Lions]] out of [[L1|Saraqib]]. A spokesman denied this.
