@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from clashnlp import gazetteer, places
 from clashnlp.gazetteer import CITY, COUNTRY, PROVINCE, Entry, Gazetteer, key, keys, pack
@@ -148,3 +149,10 @@ def test_the_index_is_small_and_quick_to_load():
     seconds, mebibytes = map(float, run.stdout.split())
     # The goals are 0.5 s and 150 MB; the time is given slack for a busy machine.
     assert seconds < 2 and mebibytes < 150
+
+
+def test_readme_tells_the_size_of_the_tables():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = (ROOT / "clashnlp" / "data" / "actors.tsv").read_text(encoding="utf-8").splitlines()
+    assert f"names of {len(rows) - 1} armed actors" in readme
+    assert f"{len(gazetteer.load()):,} places" in readme

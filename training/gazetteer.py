@@ -5,7 +5,7 @@
 Of the countries whose provinces are in clashnlp/data/provinces.tsv every city of GeoNames' cities500 is taken, of the others those of
 15,000 inhabitants and more; names in Latin, Arabic and Cyrillic letters. A province lies where its cities do, weighted by their
 inhabitants, a region at its anchor, and a country likewise at its cities; so no coordinate is typed in. Names of countries are CLDR's
-(package babel, Unicode licence) and those of clashnlp/data/states.tsv, but for the capitals that stand for a government there.
+(package babel, Unicode licence) and those of SHORT.
 """
 
 import argparse
@@ -27,6 +27,23 @@ LEAST = 15_000
 LANGUAGES = ("en", "ar", "tr", "fa", "ru", "fr")
 SCRIPTS = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ\u0600-\u06ff\u0400-\u04ff]")
 FOREIGN = re.compile(r"[^\WA-Za-z\d_À-ɏḀ-ỿ\u02b0-\u02ff\u0300-\u036f\u0600-\u06ff\u200c\u0400-\u04ff]")
+
+# What reports call countries, beside CLDR's names.
+SHORT = {
+    "AE": "UAE|U.A.E.|Emirates|الإمارات|BAE|امارات",
+    "CD": "DRC|DR Congo|Democratic Republic of Congo|الكونغو الديمقراطية|KDC",
+    "CF": "CAR|أفريقيا الوسطى",
+    "CI": "Ivory Coast|ساحل العاج|Fildişi Sahili",
+    "GB": "UK|U.K.|Britain|Great Britain|بريطانيا|İngiltere|انگلیس|انگلستان|بریتانیا|Британия|Grande-Bretagne",
+    "KP": "North Korea",
+    "MM": "Burma|بورما",
+    "PS": "Palestine|فلسطين|Filistin|فلسطین|Палестина",
+    "RU": "Russian Federation|روسيا الاتحادية",
+    "SA": "KSA|السعودية|المملكة العربية السعودية|Suudi Arabistan|عربستان",
+    "SY": "Syrian Arab Republic|سورية",
+    "TR": "Turkey|Türkiye|Turkiye",
+    "US": "USA|U.S.|US|U.S.A.|America|أمريكا|أميركا|امريكا|ABD|Amerika|آمریکا|امریکا|ایالات متحده|США|Америка|États-Unis",
+}
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -99,7 +116,9 @@ def country_names(row: dict[str, str], cities: list[dict[str, Any]]) -> list[str
     large = {
         form for city in cities if city["population"] > 50_000 for name in (city["name"], *city["alternatenames"]) for form in keys(name)
     }
-    return official + [name for name in spellings(row, *LANGUAGES) if not keys(name) & large]
+    # A nationality adjective is no place (the table has these among the names).
+    stated = [name for name in SHORT.get(row["id"], "").split("|") if name and not keys(name) & large]
+    return official + stated
 
 
 def main() -> None:
