@@ -24,7 +24,7 @@ from clashnlp.training.trainer import save_model
 
 
 def average(folders: list[Path]) -> tuple[ClashNetwork, ModelConfig]:
-    """A network with the mean weights of those models, and the configuration of the first.
+    """A network with the mean weights of those models, and the configuration of the last.
 
     Raises:
         SystemExit: the models differ in schema or shape.
@@ -39,7 +39,7 @@ def average(folders: list[Path]) -> tuple[ClashNetwork, ModelConfig]:
         if tensor.is_floating_point():
             mean[name] = torch.stack([network.state_dict()[name] for network in networks]).mean(dim=0)
     networks[0].load_state_dict(mean)
-    return networks[0].eval(), configs[0]
+    return networks[0].eval(), configs[-1]
 
 
 def main() -> None:
