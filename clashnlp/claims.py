@@ -26,7 +26,7 @@ _CLAIMS = {
         rf"(?:^|[,;”\"]\s*|\bbut )(?:the |The |an? |An? )?{_NAME} (?:also |had |has |have |later )?{_SAID}\b",
     ),
     "ar": (
-        r"(?:^|[\s،])(?:و?وفقا?|و?بحسب|و?حسب|نقلا عن|و?طبقا)\s+(?:لما (?:ذكرت?ه|أفادت? به)\s+)?(?:ل(?=\S))?"
+        r"(?:^|[\s،])(?:و?وفقا?|و?بحسب|و?حسب|نقلا عن|و?طبقا)\s+(?:لما (?:ذكرت?ه|أفادت? به)\s+)?(?:ل(?=[^ل\s]))?"
         rf"{_NAME}(?=[،,.؛:]|$|\s(?:فإن|إن|أن|التي|الذي)\b)",
         rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}\s+(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?)?(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:)(?=\s|$|:)",
     ),
@@ -40,6 +40,12 @@ _CLAIMS = {
         rf"^{_NAME}(?:\s+(?:روز|در|امروز|شامگاه|بامداد)\s[^.]*)?\s+{_SAID_FA}(?=\s|[،.:]|$)",
     ),
 }
+# Pronouns, passives and prepositional phrases, which name nobody.
+_NO_NAME = re.compile(
+    r"^(?:he|she|it|they|who|which|that|him|her|them|this|was|were|and|but|as|in|at|on|by|for|bu|buna|o|ona|bun\w*|edinilen .*|dün|bugün"
+    r"|وی|او|آنها|في|من|عن|على|إنه|هو|هي|ذلك)(?:\s|$)|(?:^|\s)(?:was|were|is|are|be|been|being)$|نفر .*کشته|نفر .*زخمی",
+    re.IGNORECASE,
+)
 _DENIALS = {
     "en": r"\b(?:den(?:y|ies|ied|ying)|refuted?|rejected (?:the )?(?:claims?|reports?|allegations?)"
     r"|no (?:casualties|deaths|injuries|victims)|no one was (?:killed|hurt|injured))\b",
@@ -65,13 +71,13 @@ _MONTHS = {
     12: "december dec ديسمبر كانون_الأول aralık دسامبر",
 }
 _DAYS = (
-    "monday mon الاثنين الإثنين pazartesi دوشنبه",
-    "tuesday tue الثلاثاء salı سه‌شنبه",
-    "wednesday wed الأربعاء الاربعاء çarşamba چهارشنبه",
-    "thursday thu الخميس perşembe پنجشنبه پنج‌شنبه",
-    "friday fri الجمعة cuma جمعه",
-    "saturday sat السبت cumartesi شنبه",
-    "sunday sun الأحد الاحد pazar یکشنبه یک‌شنبه",
+    "monday الاثنين الإثنين pazartesi دوشنبه دو_شنبه",
+    "tuesday الثلاثاء salı سه‌شنبه سه_شنبه",
+    "wednesday الأربعاء الاربعاء çarşamba چهارشنبه چهار_شنبه",
+    "thursday الخميس perşembe پنجشنبه پنج_شنبه",
+    "friday الجمعة cuma جمعه",
+    "saturday السبت cumartesi شنبه",
+    "sunday الأحد الاحد pazar_günü یکشنبه یک_شنبه",
 )
 _RELATIVE = {
     0: "today اليوم bugün امروز tonight",
@@ -96,7 +102,7 @@ def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | No
     """
     for pattern in _CLAIMS.get(lang or "", ()):
         match = re.search(pattern, text[start:end], re.MULTILINE)
-        if match and len(match["name"].split()) <= _MOST_WORDS:
+        if match and len(match["name"].split()) <= _MOST_WORDS and not _NO_NAME.search(match["name"]):
             first, last = start + match.start("name"), start + match.end("name")
             return Claim(text[first:last], first, last)
     return None
@@ -124,8 +130,12 @@ def _alternatives(table: dict[str, int]) -> str:
 _MONTH_NAMES = _alternatives(_MONTH_OF)
 # Arabic writers give two names of a month: كانون الثاني/يناير.
 _SECOND = rf"(?:\s*[/(]\s*(?:{_MONTH_NAMES})\)?)?"
+# Turkish case endings: with an apostrophe, or (as many sites drop it) one of those that no other word of this length has behind a month.
+_YEAR = r"(?P<year>(?:19|20)\d\d)"
+_ENDING = r"(?:\.|['’]\w{1,4}|(?<=[a-zğışçöü])(?:(?:t|d)[ae]n?))?"
 _DAY_FIRST = re.compile(
-    rf"(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+|من\s+)?(?:شهر\s+)?(?P<month>{_MONTH_NAMES}){_SECOND}(?:['’]?\w{{0,3}})?(?:[\s,]+(?P<year>(?:19|20)\d\d))?(?!\w)"
+    rf"(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+|من\s+)?(?:شهر\s+)?(?P<month>{_MONTH_NAMES}){_SECOND}"
+    rf"{_ENDING}(?!\w)(?:[\s,]+{_YEAR}(?!\d))?"
 )
 _MONTH_FIRST = re.compile(
     rf"(?<!\w)(?P<month>{_MONTH_NAMES})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<year>(?:19|20)\d\d))?"

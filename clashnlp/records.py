@@ -72,6 +72,12 @@ class _Report:
             for one in document.relations
             if one.label == _IN and one.head in self.site_of and one.tail in self.site_of
         }
+        self.within |= {
+            (inner, outer)
+            for inner, one in enumerate(self.sites)
+            for outer, other in enumerate(self.sites)
+            if inner != outer and _lies_in(one.place, other.place)
+        }
 
     def _grouped(self, spans: list[Span], entities: list[_Entity], located: dict[Span, Place | None], link: Linker) -> dict[Span, int]:
         index: dict[tuple[str, object], int] = {}
@@ -97,9 +103,18 @@ class _Report:
         """The sentence that a span stands in."""
         return int(np.searchsorted(self.bounds[:, 1], span.start, side="right"))
 
+    def breadth(self, site: int) -> tuple[int, int]:
+        """A key that puts the narrowest site first, then the first named."""
+        inner = sum((other, site) in self.within for other in range(len(self.sites)))
+        return inner, self.sites[site].spans[0].start
+
     def tail(self, label: str, span: Span) -> list[Span]:
         """The spans that relations of that label lead to from the span."""
         return [relation.tail for relation in self.tails.get((label, span), ())]
+
+    def together(self, one: set[int], other: set[int]) -> bool:
+        """Whether two sets of sites may be one place: they share a site, or one lies in the other's."""
+        return any(a == b or (a, b) in self.within or (b, a) in self.within for a in one for b in other)
 
     def sites_at(self, spans: Iterable[Span]) -> set[int]:
         """The narrowest sites that these spans are located in."""
@@ -128,6 +143,8 @@ def read(document: Document, *, published: datetime.date | None = None) -> list[
 def _own_date(document: Document) -> datetime.date | None:
     for name in ("date", "published", "event_date"):
         value = document.meta.get(name)
+        if isinstance(value, datetime.datetime):
+            return value.date()
         if isinstance(value, datetime.date):
             return value
         with contextlib.suppress(ValueError):
@@ -152,14 +169,23 @@ def records(
     report = _Report(document, located, link)
     clashes: list[_Clash] = []
     for edge in _edges(report):
-        _merge(edge, clashes)
-    clashes = _joined(clashes)
-    for span in document.of("CASUALTY"):
+        _merge(edge, clashes, report)
+    clashes = _joined(clashes, report)
+    # Those that say where or whose come first; a bare number in a headline goes to the clash that is told of below it.
+    stated = {span: bool(report.tail(_IN, span) or report.tail(_OF, span) or report.tail(_BY, span)) for span in document.of("CASUALTY")}
+    for span in sorted(stated, key=lambda span: (not stated[span], span.start)):
         _assign(span, report, clashes)
     clashes = [one for one in clashes if one.pairs or one.casualties]
     clashes.sort(key=lambda one: min(one.sentences))
     told = {sentence for one in clashes for sentence in one.sentences}
     return [_record(one, number, report, published, told) for number, one in enumerate(clashes, start=1)]
+
+
+def _lies_in(inner: Place | None, outer: Place | None) -> bool:
+    """Whether a place lies in another one by its province or country."""
+    if inner is None or outer is None or inner.country != outer.country or inner.precision == outer.precision:
+        return False
+    return outer.precision == "country" or (outer.precision == "province" and inner.admin1 == outer.admin1 and inner.precision != "country")
 
 
 def _bare(text: str, lang: str, names: set[str]) -> str:
@@ -203,14 +229,15 @@ def _edges(report: _Report) -> list[_Clash]:
     return [edge for _, edge in sorted(edges, key=lambda pair: pair[0])]
 
 
-def _merge(edge: _Clash, clashes: list[_Clash]) -> None:
+def _merge(edge: _Clash, clashes: list[_Clash], report: _Report) -> None:
     """Adds a statement to the clash that it speaks of, or as a new one."""
     # The latest clash first: a statement without a place speaks of what was told last.
     for clash in reversed(clashes):
         same = edge.pairs == clash.pairs if edge.pairs else edge.alone <= clash.parties
-        fits = not edge.sites or not clash.sites or edge.sites & clash.sites
+        shared = report.together(edge.sites, clash.sites)
+        fits = not edge.sites or not clash.sites or shared
         near = edge.sentences & clash.sentences
-        if same and (fits or near) and (edge.pairs or edge.sites & clash.sites or near):
+        if same and (fits or near) and (edge.pairs or shared or near):
             _absorb(clash, edge)
             return
     clashes.append(edge)
@@ -224,13 +251,14 @@ def _absorb(clash: _Clash, other: _Clash) -> None:
     clash.scores += other.scores
 
 
-def _joined(clashes: list[_Clash]) -> list[_Clash]:
+def _joined(clashes: list[_Clash], report: _Report) -> list[_Clash]:
     """The clashes, those of one place or one sentence with a party in common as one, as long as it still has sides."""
     joined: list[_Clash] = []
     for clash in clashes:
         for other in joined:
             shared = clash.parties & other.parties
-            together = clash.sites & other.sites or (not (clash.sites and other.sites) and clash.sentences & other.sentences)
+            near = not (clash.sites and other.sites) and clash.sentences & other.sentences
+            together = report.together(clash.sites, other.sites) or near
             if shared and together and len(_sides(clash.pairs | other.pairs)) <= 2:
                 _absorb(other, clash)
                 break
@@ -264,8 +292,8 @@ def _assign(span: Span, report: _Report, clashes: list[_Clash]) -> None:
     sites, sentence = report.sites_at([span]), report.sentence(span)
 
     def fit(clash: _Clash) -> tuple[int, int]:
-        score = 4 * len(parties & clash.parties) + 3 * bool(sites & clash.sites) + 2 * (sentence in clash.sentences)
-        if sites and clash.sites and not sites & clash.sites:
+        score = 4 * len(parties & clash.parties) + 3 * report.together(sites, clash.sites) + 2 * (sentence in clash.sentences)
+        if sites and clash.sites and not report.together(sites, clash.sites):
             score -= 2
         return score, -min(abs(sentence - other) for other in clash.sentences)
 
@@ -297,7 +325,7 @@ def _record(clash: _Clash, number: int, report: _Report, published: datetime.dat
         document=report.document.id,
         number=number,
         sides=tuple(tuple(_party(party, report) for party in sorted(side)) for side in sides),
-        sites=tuple(_site(report.sites[site]) for site in sorted(clash.sites, key=lambda site: report.sites[site].spans[0].start)),
+        sites=tuple(_site(report.sites[site], report.lang) for site in sorted(clash.sites, key=report.breadth)),
         tolls=tuple(tolls.collect(_statements(clash, report, side_of, named, bounds))),
         denials=tuple(
             (int(start), int(end)) for start, end in report.bounds[around] if claims.denies(text, int(start), int(end), lang=lang)
@@ -331,7 +359,8 @@ def _statements(
         before = max((one.end for one in casualties if bound[0] <= one.start and one.end <= span.start), default=span.start)
         part = tolls.is_part(text[before : span.start])
         if count is not None:
-            side, by = (ends[label][0] if ends[label] else None for label in (_OF, _BY))
+            # A toll of both sides together is nobody's own.
+            side, by = (ends[label][0] if len(set(ends[label])) == 1 else None for label in (_OF, _BY))
             found.append(tolls.Statement(span, count, side, by, None if claim is None else claim.name, bound, part))
     return found
 
@@ -343,17 +372,17 @@ def _party(party: int, report: _Report) -> Party:
         actor = report.link(tail)
         backer = patrons.setdefault(actor.id if actor else _bare(tail.text, report.lang, set()), _Entity(actor=actor))
         backer.spans.append(tail)
-    backing = tuple(Party(_name(backer), tuple(backer.spans), backer.actor) for backer in patrons.values())
-    return Party(_name(entity), tuple(entity.spans), entity.actor, backing)
+    backing = tuple(Party(_name(backer, report.lang), tuple(backer.spans), backer.actor) for backer in patrons.values())
+    return Party(_name(entity, report.lang), tuple(entity.spans), entity.actor, backing)
 
 
-def _site(entity: _Entity) -> Site:
-    return Site(entity.place.name if entity.place else _name(entity), tuple(entity.spans), entity.place)
+def _site(entity: _Entity, lang: str) -> Site:
+    return Site(entity.place.name if entity.place else _name(entity, lang), tuple(entity.spans), entity.place)
 
 
-def _name(entity: _Entity) -> str:
+def _name(entity: _Entity, lang: str) -> str:
     if entity.actor is not None:
         return entity.actor.name
     longest = max((span.text for span in entity.spans), key=len)
     # "And the army" is the army; but many Arabic names begin with that letter.
-    return longest[1:] if longest.startswith("و") and not _OWN_WAW.match(longest) else longest
+    return longest[1:] if lang == "ar" and longest.startswith("و") and not _OWN_WAW.match(longest) else longest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -81,9 +82,9 @@ def acled(record: ClashRecord, document: Document) -> dict[str, Any]:
         "latitude": place.latitude if place else None,
         "longitude": place.longitude if place else None,
         "geo_precision": _GEO_PRECISION[place.precision] if place else None,
-        "source": document.meta.get("source"),
+        "source": _source(document),
         "notes": notes(record, document),
-        "fatalities": sum(low for low, _ in killed.values()),
+        "fatalities": _altogether(killed)[0],
     }
 
 
@@ -96,8 +97,7 @@ def ucdp(record: ClashRecord, document: Document) -> dict[str, Any]:
     first, second = _two_sides(record)
     place = record.sites[0].place if record.sites else None
     killed = _deaths(record)
-    ranges = list(killed.values())
-    low, high = tolls.added(ranges)
+    low, high = _altogether(killed)
     side_a = {at for at, side in enumerate(record.sides) if side and first and side[0] == first[0]}
     title = document.text.strip().split("\n", 1)[0][:200]
     return {
@@ -118,7 +118,7 @@ def ucdp(record: ClashRecord, document: Document) -> dict[str, Any]:
         "adm_1": place.admin1 if place else None,
         "latitude": place.latitude if place else None,
         "longitude": place.longitude if place else None,
-        "source_article": document.meta.get("source"),
+        "source_article": _source(document),
         "source_headline": title or None,
     }
 
@@ -133,8 +133,7 @@ def full(record: ClashRecord, document: Document) -> dict[str, Any]:
     ]
     row["tolls"] = [_toll(toll) for toll in record.tolls]
     for outcome in sorted({toll.count.outcome or "unknown" for toll in record.tolls}):
-        ranges = list(_deaths(record, outcome).values())
-        low, high = tolls.added(ranges)
+        low, high = _altogether(_deaths(record, outcome))
         row.setdefault("totals", {})[outcome] = {"low": low, "high": high}
     row["denials"] = [{"start": start, "end": end, "text": document.text[start:end].strip()} for start, end in record.denials]
     row["sentences"] = [{"start": start, "end": end, "text": document.text[start:end].strip()} for start, end in record.sentences]
@@ -157,13 +156,13 @@ def wide(record: ClashRecord, document: Document) -> dict[str, Any]:
         row[name] = getattr(place, name) if place else None
     for outcome in ("killed", "wounded", "captured", "missing"):
         ranges = _deaths(record, outcome)
-        row[f"{outcome}_low"], row[f"{outcome}_high"] = tolls.added(list(ranges.values())) if ranges else (None, None)
+        row[f"{outcome}_low"], row[f"{outcome}_high"] = _altogether(ranges) if ranges else (None, None)
         row[f"{outcome}_civilians"] = ranges.get("civilians", (None, None))[0]
     row["names"] = _LISTED.join(dict.fromkeys(name for toll in record.tolls for name in toll.count.names)) or None
     row["claimants"] = _LISTED.join(record.claimants) or None
     row["denied"] = bool(record.denials)
     row["score"] = None if record.score is None else round(record.score, 4)
-    row["source"] = document.meta.get("source")
+    row["source"] = _source(document)
     row["notes"] = notes(record, document)
     return row
 
@@ -247,8 +246,19 @@ def notes(record: ClashRecord, document: Document) -> str:
     return said + "".join(f" [denial: {sentence}]" for sentence in denied)
 
 
+def _source(document: Document) -> str | None:
+    """The report's source as a text that every format can hold."""
+    value = document.meta.get("source")
+    if value is None or (isinstance(value, float) and math.isnan(value)):  # As tables have it where nothing stands.
+        return None
+    return str(value).encode("utf-8", "replace").decode()
+
+
 def _two_sides(record: ClashRecord) -> tuple[tuple[Party, ...], tuple[Party, ...]]:
     """The sides as two: a state's force first, as both data sets have it; of more than two sides the others join the second."""
+    victims = {toll.side for toll in record.tolls} - {toll.by for toll in record.tolls}
+    if len(record.sides) == 1 and 0 in victims and not any(toll.by == 0 for toll in record.tolls):
+        return (), record.sides[0]  # Who attacked is not said.
     sides = sorted(record.sides, key=lambda side: not any(party.actor and party.actor.kind in ("state", "state_force") for party in side))
     return (sides[0] if sides else (), tuple(party for side in sides[1:] for party in side))
 
@@ -266,6 +276,15 @@ def _deaths(record: ClashRecord, outcome: str = "killed") -> dict[int | str, tup
             who: int | str = toll.side if toll.side is not None else "civilians" if toll.count.kind == "civilian" else "unknown"
             groups.setdefault(who, []).append(toll)
     return {who: found for who, group in groups.items() if (found := tolls.total(group)) is not None}
+
+
+def _altogether(ranges: Mapping[int | str, tuple[int, int | None]]) -> tuple[int, int | None]:
+    """All victims together: the sum, unless those of no side are as many as the others, and so most likely their total."""
+    rest = tolls.added([bounds for who, bounds in ranges.items() if who != "unknown"])
+    unknown = ranges.get("unknown")
+    if unknown is None:
+        return rest
+    return unknown if rest[0] and unknown[0] >= rest[0] else tolls.added([rest, unknown])
 
 
 def _party(party: Party) -> dict[str, Any]:

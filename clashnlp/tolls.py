@@ -12,12 +12,15 @@ from clashnlp.types import Count, Kind, Span, Toll
 
 # "Four others" are added to those who were told of before.
 _OTHERS = re.compile(
-    r"\b(?:others?|another|more|diğer|başka|daha|autres?)\b|(?:^|\s)و?(?:ال)?(?:اخرين|اخرون|اخر|اخري|اخران|اخريات)(?:\s|$)|دیگر|ديگر|друг"
+    r"\b(?:others?|another|more(?! than)|diğer|başka|daha(?! (?:fazla|çok|az))|autres?)\b"
+    r"|(?:^|\s)و?(?:ال)?(?:اخرين|اخرون|اخر|اخري|اخران|اخريات)(?:\s|$)|دیگر|ديگر|друг"
 )
 # What stands between a number of victims and some of the same: "ten people, among them three children".
 _PART = re.compile(
-    r"\b(?:including|among them|among whom|of whom|of them|dont|parmi)\b|بين(?:هم|هما|هن)|من(?:هم|هما)\b|aralarında|از جمله"
+    r"(?:\b(?:including|among them|among whom|of whom|of them|dont|parmi)\b|بين(?:هم|هما|هن)|من(?:هم|هما)\b|aralarında|از جمله"
     r"|среди них|в том числе"
+    # Nothing but a preposition may follow: what stands further on is a clause of its own.
+    r")\W*(?:\w+\W+)?$"
 )
 _OUTCOME = "outcome"
 
@@ -57,7 +60,7 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
     groups: dict[tuple[object, ...], list[Statement]] = {}
     for one in sorted(statements, key=lambda one: one.span.start):
         key = (one.sentence, one.claimant, one.side, one.count.outcome, one.count.kind == "civilian")
-        if one.part and any(other[0] == one.sentence for other in groups):
+        if one.part and any((other[0], other[3]) == (one.sentence, one.count.outcome) for other in groups):
             # They are counted already, on whichever side.
             continue
         groups.setdefault(key, []).append(one)
@@ -88,7 +91,7 @@ def _toll(group: list[Statement]) -> Toll:
     numbered = [one.count for one in group if not one.count.names]
     named = [one.count for one in group if one.count.names]
     # Names beside a number are those of its victims, as far as it goes.
-    counted = numbered if numbered and sum(one.low for one in numbered) > len(named) else numbered + named
+    counted = numbered if numbered and sum(one.low for one in numbered) >= max(len(named), 2) else numbered + named
     low, high = added([(one.low, one.high) for one in counted])
     names = tuple(dict.fromkeys(name for one in named for name in one.names))
     kinds = {one.count.kind for one in group} - {"unknown"}
@@ -114,11 +117,16 @@ def _merged(toll: Toll, first: Span, tolls: list[Toll]) -> bool:
         else:
             same = False
         part = bool(toll.count.names) and not other.count.names and (high is None or toll.count.low <= high)
-        more = _OTHERS.search(fold(first.text)) is not None and not apart
+        told = any(fold(first.text) == fold(span.text) for span in other.spans)
+        more = _OTHERS.search(fold(first.text)) is not None and not apart and not told
+        if told and not apart:
+            tolls[at] = _union(other, toll, low, high)
+            return True
         if same or part:
             tolls[at] = _union(other, toll, low, high)
             return True
-        if more:
+        if more or (toll.count.names and other.count.names and not same and not apart):
+            # Others, or somebody else by name.
             tolls[at] = _union(other, toll, *added([(low, high), (toll.count.low, toll.count.high)]))
             return True
     return False

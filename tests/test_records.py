@@ -270,3 +270,68 @@ def test_dates(text, expected):
 def test_a_relative_day_needs_a_reference():
     assert claims.date("yesterday") is None and claims.date("on 3 March") is None
     assert claims.date("on 3 March 2018") == datetime.date(2018, 3, 3)
+
+
+def killed(marked: str, **options) -> list[tuple[int, int | None]]:
+    found, _ = read(marked, **options)
+    return [(toll.count.low, toll.count.high) for record in found for toll in record.tolls if toll.count.outcome == "killed"]
+
+
+def test_a_number_with_more_than_adds_nobody():
+    text = "[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|5 people]] were killed. [[C2:killed|more than 5 people]] were killed."
+    assert (5, 5) in killed(text + "\n---\nF1 CLASHED_WITH F2") and (10, None) not in killed(text + "\n---\nF1 CLASHED_WITH F2")
+
+
+def test_a_clause_of_its_own_behind_including_is_counted():
+    text = "[[F1|Tigers]] shelled a base. [[C1:killed|Ten soldiers]] were killed, including an officer, "
+    text += "and [[C2:wounded|20 people]] were wounded."
+    (record,), _ = read(text + "\n---\nC1 INFLICTED_BY F1\nC2 INFLICTED_BY F1")
+    assert {(toll.count.outcome, toll.count.low) for toll in record.tolls} == {("killed", 10), ("wounded", 20)}
+
+
+def test_a_headline_in_the_province_and_a_body_in_the_town_are_one_clash():
+    (record,), _ = read("""
+[[F1|Tigers]] attack [[F2|Lions]] in [[L1|Idlib province]]: [[C1:killed|ten soldiers]] killed
+
+[[F3|Tigers]] attacked [[F4|Lions]] in [[L2|Saraqib]], in [[L3|Syria]]. [[C2:killed|Ten soldiers]] were killed.
+---
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L1
+F3 CLASHED_WITH F4
+F3 LOCATED_IN L2
+L2 LOCATED_IN L3
+""")
+    assert [(toll.count.low, len(toll.spans)) for toll in record.tolls] == [(10, 2)]
+    assert record.sites[0].name == "Saraqib"
+
+
+def test_two_people_named_in_two_sentences_are_two():
+    text = "[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|Captain Adam Hale]] was killed. [[C2:killed|Sergeant Bob Reed]] was killed."
+    assert killed(text + "\n---\nF1 CLASHED_WITH F2") == [(2, 2)]
+
+
+def test_a_toll_of_both_sides_belongs_to_neither():
+    text = "[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|Ten fighters]] of both were killed."
+    (record,), _ = read(text + "\n---\nF1 CLASHED_WITH F2\nC1 SUFFERED_BY F1\nC1 SUFFERED_BY F2")
+    assert [toll.side for toll in record.tolls] == [None]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [("en", "3 martyrs"), ("en", "they sat down"), ("tr", "2 mayın"), ("fa", "5 مهاجم"), ("fa", "2 مین"), ("tr", "Pazar yerine")],
+)
+def test_what_only_looks_like_a_date(lang, text):
+    assert claims.date(text, reference=WEDNESDAY) is None
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"),
+    [
+        ("en", "Ten people were reported killed."),
+        ("en", "He said ten people died."),
+        ("en", "According to him, ten people died."),
+        ("tr", "Buna göre on kişi öldü."),
+    ],
+)
+def test_pronouns_and_passives_are_no_claimants(lang, sentence):
+    assert claims.claimant(sentence, 0, len(sentence), lang=lang) is None

@@ -153,3 +153,29 @@ def test_days_are_counted_from_the_day_of_publication():
     assert read(document, published=datetime.date(2020, 5, 2))[0].date == "2020-05-01"
     own = Document(document.text, lang="en", spans=document.spans, relations=document.relations, meta={"date": "2019-01-02T10:00:00Z"})
     assert read(own, published=datetime.date(2020, 5, 2))[0].date == "2019-01-01"
+
+
+def test_a_timestamp_is_a_day_and_any_source_can_be_written():
+    document = inline.parse("[[F1|Tigers]] fought [[F2|Lions]] on 3 March.\n---\nF1 CLASHED_WITH F2", id="r", lang="en")
+    meta = {"date": datetime.datetime(2018, 5, 6, 10), "source": ["a", "b"]}
+    analysis = Analysis(document.text, id="r", lang="en", spans=document.spans, relations=document.relations, meta=meta)
+    for format in OUTPUT_FORMATS[1:]:
+        written(analysis, format)
+    assert read(analysis)[0].date == "2018-03-03"
+
+
+def test_who_only_suffered_is_not_the_first_actor():
+    document = inline.parse("[[C1:killed|Five [[F1|Lions]] fighters]] died in a bombing.\n---\nC1 SUFFERED_BY F1", id="r", lang="en")
+    (row,) = Records((record, document) for record in read(document)).rows("acled")
+    assert row["actor1"] is None and row["actor2"] == "Lions" and row["fatalities"] == 5
+
+
+def test_a_total_is_not_added_to_its_parts():
+    document = inline.parse(
+        "[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|5 [[F3|Tigers]]]] and [[C2:killed|5 [[F4|Lions]]]] died. "
+        "In total [[C3:killed|ten people]] died.\n---\nF1 CLASHED_WITH F2\nC1 SUFFERED_BY F3\nC2 SUFFERED_BY F4",
+        id="r",
+        lang="en",
+    )
+    (row,) = Records((record, document) for record in read(document)).rows("ucdp")
+    assert (row["deaths_a"], row["deaths_b"], row["best"]) == (5, 5, 10)
