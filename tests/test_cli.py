@@ -94,7 +94,7 @@ def test_a_report_cannot_control_the_terminal(run, monkeypatch, tmp_path):
 def test_a_failed_run_leaves_the_earlier_output(run, tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("one", encoding="utf-8")
     (tmp_path / "out.jsonl").write_text("earlier")
-    monkeypatch.setattr("clashnlp.cli.jsonl.write", lambda _: 1 / 0)
+    monkeypatch.setattr("clashnlp.output.jsonl.write", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("predict", tmp_path / "a.txt", "-o", tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_text() == "earlier"
@@ -186,3 +186,14 @@ def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
     assert main(["export", str(tmp_path / "m"), "--int8"]) == 0
     assert main(["predict", str(files[1]), "--model", str(tmp_path / "m"), "-o", str(tmp_path / "out.jsonl")]) == 0
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("format", ["records", "acled", "ucdp", "geojson", "csv", "parquet"])
+def test_predict_writes_clash_records(run, tmp_path, format):
+    code, out, err = run("predict", str(EXAMPLES), "--format", format, "--published", "2018-03-04", "-o", str(tmp_path / "out"))
+    assert (code, out) == (0, "") and (tmp_path / "out").stat().st_size > 100
+
+
+def test_a_day_of_publication_must_be_one(run):
+    with pytest.raises(SystemExit):
+        run("predict", str(EXAMPLES), "--published", "yesterday")

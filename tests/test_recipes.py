@@ -79,12 +79,12 @@ def test_models_of_different_shapes_are_not_averaged(untrained):
 
 def test_card_is_made_of_the_measured_figures(tmp_path):
     metrics = ROOT / "model_cards" / "embedded.json"
-    run("card", "--model", ROOT / "clashnlp" / "data" / "model", "--metrics", metrics, "--output", tmp_path / "card.md")
-    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    run("card", "--model", ROOT / "clashnlp" / "data" / "model", "--metrics", metrics, "--output", tmp_path / "embedded.md")
+    text = (tmp_path / "embedded.md").read_text(encoding="utf-8")
     assert text == (ROOT / "model_cards" / "embedded.md").read_text(encoding="utf-8")
     for kind, number in json.loads(metrics.read_text())["mistakes"]["spans"]["all"].items():
         assert kind in text and f" {number} |" in text
-    assert (tmp_path / "card.png").stat().st_size > 5000
+    assert (tmp_path / "embedded.png").stat().st_size > 5000
 
 
 def test_auxiliary_documents_tell_which_labels_they_know():
