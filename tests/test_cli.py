@@ -190,7 +190,7 @@ def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
 
 @pytest.mark.parametrize("format", ["records", "acled", "ucdp", "geojson", "csv", "parquet"])
 def test_predict_writes_clash_records(run, tmp_path, format):
-    code, out, err = run("predict", str(EXAMPLES), "--format", format, "--published", "2018-03-04", "-o", str(tmp_path / "out"))
+    code, out, _ = run("predict", str(EXAMPLES), "--format", format, "--published", "2018-03-04", "-o", str(tmp_path / "out"))
     assert (code, out) == (0, "") and (tmp_path / "out").stat().st_size > 100
 
 
