@@ -71,7 +71,7 @@ _PLAIN = {
     "tr": "du uH Hd Hu uM dM HM DM MH Md Mu MD DH uZ DZ FM FZ uB dB DB BM",
     "fa": "uH uM tM dM hM HM DM FM uZ DZ DH",
     "ru": "du hd hu ht uM dM tM hM DM Mu Md Mt Mh MD uZ tZ DZ FZ FM",
-    "fr": "du dt tu ud uH DH Hu Ht Hd uM tM dM HM DM Mu Mt Md MH MD uF FM FZ uZ tZ dZ DZ",
+    "fr": "du dt tu ud uH DH Hu Ht Hd uM tM dM HM DM Mu Mt Md MH MM MD uF FM FZ uZ tZ dZ DZ",
 }
 _JOINED = {
     "ar": "ud Hu Hs Hd hu hs hd Mu Ms Md MH Mh MD MM MN Nu Ns Nd NH Nh ND MF NF",

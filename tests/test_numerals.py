@@ -18,6 +18,10 @@ def test_every_spelt_number_is_read(lang):
         assert numerals.find(text, lang) == [numerals.Number(0, len(text), value)], text
 
 
+def test_a_bare_thousand_behind_millions():
+    assert [number.value for number in numerals.find("quatre cent soixante-dix-neuf millions mille", "fr")] == [479_001_000]
+
+
 @given(st.integers(10_000, 999_999_999), st.sampled_from(["en", "ru", "fr", "fa"]))
 @settings(max_examples=300, deadline=None)
 def test_large_spelt_numbers_are_read(value, lang):
