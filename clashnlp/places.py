@@ -190,7 +190,7 @@ def _choose(reading: _Reading, votes: dict[str, float], around: tuple[Entry, ...
 
 
 def _score(entry: Entry, reading: _Reading, votes: dict[str, float], around: tuple[Entry, ...]) -> float:
-    """How well an entry fits, in natural logarithms of odds, or so: weights set by hand on the training reports."""
+    """How well an entry fits, in natural logarithms of odds, or so; weights set by eye on training and development reports."""
     value = 0.5 * math.log10(entry.population + 100) + 2.0 * math.log(votes.get(entry.country, 0.0) + 0.02)
     value += {CITY: 0.5, REGION: 1.0, PROVINCE: 3.0 if reading.province else 0.0, COUNTRY: 2.0}[entry.kind]
     for outer in around:
