@@ -39,6 +39,7 @@ ORDER = [
     "view",
     "output",
     "training",
+    "commands",
     "cli",
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,57 @@
+"""How do commands treat files? Outputs that are whole or absent, problems that are told and counted, a bar on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from clashnlp.errors import DataError
+from clashnlp.formats import SUFFIXES
+
+# Exit codes: all done; some input could not be used, and each is named; the command itself could not be carried out.
+DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
+
+
+class Problems:
+    """Tells each problem as it comes, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, error: DataError) -> None:
+        """Tells a problem."""
+        self.count += 1
+        print(f"clashnlp: {error}", file=sys.stderr)
+
+
+def check_output(output: Path | None, inputs: Sequence[str]) -> None:
+    """Refuses, before any work is done, an output that is among the inputs or cannot be written."""
+    if output is None:
+        return
+    if not output.absolute().parent.is_dir():
+        raise DataError(f"{output}: there is no folder {output.parent}; make it first")
+    for name in map(Path, inputs):
+        inside = name.is_dir() and output.suffix.lower() in SUFFIXES and output.resolve().is_relative_to(name.resolve())
+        if inside or (name.exists() and output.exists() and output.samefile(name)):
+            raise DataError(f"{output} is among the inputs; write to another place")
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes its name once all is written, so that a run that fails leaves an earlier output as it was."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        yield file
+    part.replace(path)
+
+
+def progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:
+    """The items, with a bar on a terminal."""
+    if not (show and sys.stderr.isatty()):
+        return items
+    from tqdm import tqdm
+
+    return iter(tqdm(items, unit=" reports", file=sys.stderr))
