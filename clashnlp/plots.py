@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clashnlp.errors import MissingDependencyError
@@ -28,26 +28,6 @@ _SETTINGS: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-
-
-def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """An SVG with the strict F1 of each named row and its interval, the first row on top.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        for at, (_, row) in enumerate(rows):
-            axes.plot(row["interval"], [at, at], color=_ACCENTS[0], alpha=0.45, linewidth=3, solid_capstyle="round")
-            axes.plot(row["f1"], at, "o", color=_ACCENTS[0], markersize=6)
-        axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="F1, strict, with the 95 % interval")
-        axes.set_yticks(range(len(rows)), [name for name, _ in rows])
-        axes.grid(axis="x", color=_INK, alpha=0.12)
-        axes.tick_params(axis="y", length=0)
-
-    return _svg(draw, (4.6, 0.9 + 0.25 * len(rows)))
 
 
 def calibration(parts: Mapping[str, Mapping[str, Any]]) -> str:

@@ -17,10 +17,11 @@ from clashnlp.types import Document, Relation, Span
 log = logging.getLogger(__name__)
 
 _GROUPS = {"labels": "by label", "langs": "by language", "sources": "by source"}
-_STRICT = ("annotated", "predicted", "precision", "recall", "F1", "95 % interval")
+_STRICT = ("annotated", "predicted", "precision", "recall", "F1", "95 % interval", "0 to 1")
 _SPANS = (
     "Strict: the same first and last character, and the same label. Partial: a span that overlaps one of its label counts half. "
-    "Type: any overlap with a span of the same label counts. The interval is that of the strict F1 over documents drawn with replacement."
+    "Type: any overlap with a span of the same label counts. The interval is that of the strict F1 over documents drawn with "
+    "replacement; a single document has none."
 )
 _RELATIONS = "A relation is right if both of its spans are, to the character, and its label is."
 _CONFUSION = (
@@ -74,7 +75,7 @@ def build(
         title = f"<h2>Which {escape(attribute.name)} was taken for which</h2><p>{_ATTRIBUTE}</p>"
         parts += [title, _confusion(metrics["attributes"][attribute.name]["confusion"], attribute.values)]
     parts.append(f"<h2>Mistakes</h2><p>{_MISTAKES}</p>")
-    parts.append('<div class="beside">' + "".join(_mistakes(name, table) for name, table in metrics["mistakes"].items()) + "</div>")
+    parts.append('<div class="beside">' + "".join(_mistakes(*row) for row in metrics["mistakes"].items()) + "</div>")
     if metrics["calibration"]:
         parts.append(f"<h2>How far scores can be trusted</h2><p>{_CALIBRATION}</p>{_calibration(metrics['calibration'])}")
     parts.append(f"<h2>Worst documents</h2><p>{_WORST}</p>{view.key(schema)}")
@@ -103,20 +104,22 @@ def _tiles(metrics: Mapping[str, Any]) -> str:
 
 
 def _scores(strict: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> str:
-    """The table of a kind of scores, all and by group, beside its plot."""
-    groups = [("", {"all": strict}), *((title, strict[group]) for group, title in _GROUPS.items() if group in strict)]
-    paths = ["", *(group for group in _GROUPS if group in strict)]
-    body, drawn = [], []
-    for (title, rows), path in zip(groups, paths, strict=True):
-        if title:
+    """The table of a kind of scores, all and by group."""
+    body = [_scored("all", strict, [other["f1"] for other in others.values()])]
+    for group, title in _GROUPS.items():
+        rows = {name: row for name, row in strict.get(group, {}).items() if row["gold"] or row["predicted"]}
+        if rows:
             body.append(f'<tr class="group"><th colspan="{1 + len(_STRICT) + len(others)}">{title}</th></tr>')
-        for name, row in rows.items():
-            if row["gold"] or row["predicted"]:
-                more = [(other[path][name] if path else other)["f1"] for other in others.values()]
-                ends = "{:.3f} to {:.3f}".format(*row["interval"])
-                body.append(_row(name, [row["gold"], row["predicted"], row["precision"], row["recall"], row["f1"], ends, *more]))
-                drawn.append((name, row))
-    return f'<div class="beside">{_table([*_STRICT, *others], body)}{_plot(lambda: plots.scores(drawn))}</div>'
+        body += [_scored(name, row, [other[group][name]["f1"] for other in others.values()]) for name, row in rows.items()]
+    return _table([*_STRICT, *others], body)
+
+
+def _scored(name: str, row: Mapping[str, Any], others: Iterable[float]) -> str:
+    """A row of the table of scores, with its F1 as a dot on its interval."""
+    low, high = row["interval"]
+    dot = f'<i class="whisker" style="--low:{low};--high:{high};--at:{row["f1"]}"></i>'
+    interval = f"{low:.3f} to {high:.3f}" if low < high else ""
+    return _row(name, [row["gold"], row["predicted"], row["precision"], row["recall"], row["f1"], interval, dot, *others])
 
 
 def _confusion(table: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> str:
@@ -139,7 +142,8 @@ def _confusion(table: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> 
 
 
 def _mistakes(name: str, table: Mapping[str, Mapping[str, int]]) -> str:
-    return f"<div><h3>{escape(name)}</h3>" + _table(table["all"], [_row(label, row.values()) for label, row in table.items()]) + "</div>"
+    body = [_row(label, table[label].values()) for label in ["all", *sorted(set(table) - {"all"})]]
+    return f"<div><h3>{escape(name)}</h3>{_table(table['all'], body)}</div>"
 
 
 def _calibration(parts: Mapping[str, Mapping[str, Any]]) -> str:
@@ -185,15 +189,18 @@ def _worst(pairs: Sequence[tuple[Document, Document]], schema: Schema, most: int
 def _compared(want: Document, have: Document, schema: Schema, f1: float) -> str:
     """A document as annotated beside the same as predicted, with a note at what is wrong."""
     [gold_spans], [spans], [gold_relations], [relations] = scored_keys([want], [have], schema)
-    kinds = {(*mistake[2:], mistake.label): mistake.kind for mistake in span_mistakes(gold_spans, spans)}
     missed: dict[Span | Relation, str] = {}
     wrong: dict[Span | Relation, str] = {}
-    for document, notes, span_keys, keys, default in (
-        (want, missed, gold_spans - spans, gold_relations - relations, "missed"),
-        (have, wrong, spans - gold_spans, relations - gold_relations, "wrong"),
+    for document, notes, default, here, there, linked in (
+        (want, missed, "missed", gold_spans, spans, gold_relations - relations),
+        (have, wrong, "invented", spans, gold_spans, relations - gold_relations),
     ):
-        notes.update({span: kinds.get(span_key(span), default) for span in document.spans if span_key(span) in span_keys})
-        notes.update({relation: default for relation in document.relations if relation_key(relation, schema) in keys})
+        kinds = {(*mistake[2:], mistake.label): mistake.kind for mistake in span_mistakes(here, there)}
+        for span in document.spans:
+            if span_key(span) in here - there:
+                kind = kinds[span_key(span)]
+                notes[span] = default if kind == "missed" else kind
+        notes.update({relation: default for relation in document.relations if relation_key(relation, schema) in linked})
     values = {span_key(span): span.attributes for span in want.spans}
     for span in have.spans:
         if differing := [value for name, value in values.get(span_key(span), {}).items() if span.attributes.get(name) != value]:
