@@ -221,7 +221,7 @@ def packed(model: ClashModel, reports: list[str]) -> Callable[[], float]:
 
 
 def pipeline(folder: Path, size: int) -> Callable[[list[str]], Iterator[Any]]:
-    """The token-classification pipeline of transformers with the same encoder weights and windows, in float32, and a head of as many tags."""
+    """The token-classification pipeline of transformers with the same weights and windows, in float32, and a head of as many tags."""
     import torch
     from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedTokenizerFast
     from transformers import pipeline as build
