@@ -19,10 +19,10 @@ def summary(analysis: Analysis, schema: Schema, *, colour: bool) -> str:
 
     def show(span: Span) -> str:
         values = "".join(f" ({value})" for value in span.attributes.values())
-        text = _plain(span.text)
+        text = one_line(span.text)
         return (f"\x1b[{paint[span.label]}m{text}\x1b[0m" if colour else text) + _LEFT_TO_RIGHT + values
 
-    title = _plain(str(analysis.id) or "report")
+    title = one_line(str(analysis.id) or "report")
     lines = [f"\x1b[1m{title}\x1b[0m" if colour else title]
     for label in schema.labels:
         counts = Counter(show(span) for span in analysis.of(label))
@@ -42,6 +42,6 @@ def summary(analysis: Analysis, schema: Schema, *, colour: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line, without characters that control a terminal."""
     return "".join(character if character.isprintable() or character == "\u200c" else " " for character in text)

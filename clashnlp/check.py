@@ -1,0 +1,216 @@
+"""What is wrong in an annotated document? The rules of the annotation guidelines that a machine can hold it to."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from clashnlp.numerals import fold
+from clashnlp.schema import Schema
+from clashnlp.tokens import sentence_bounds, split_words
+from clashnlp.types import Document, Span
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+# What each kind of finding means, in the order of the report. An error is lost on training or spoils a measurement.
+KINDS: dict[str, str] = {
+    "unreadable": "parts of files that cannot be used",
+    "unknown name": "labels, values and relations that the schema lacks",
+    "cut word": "spans that begin or end inside a word",
+    "loose edge": "spans with white space or punctuation at an edge",
+    "overlap": "spans that overlap one of their label",
+    "signature": "relations between spans that the schema does not allow",
+    "leak": "the same text in several files",
+    "near leak": "nearly the same text in several files",
+    "repeat": "the same text twice in a file",
+    "near repeat": "nearly the same text twice in a file",
+    "same id": "different texts under one id in a file",
+    "no text": "reports without a word",
+    "relation twice": "relations that stand twice",
+    "no value": "spans without the attribute of their label",
+    "no backer": "patrons that back nobody",
+    "unmarked sentence": "sentences without a span that repeat what is marked elsewhere in their report",
+    "missed": "spans that the model finds where nothing is marked",
+    "disagreement": "reports that two annotations read differently",
+    "two labels": "names that stand under two labels",
+}
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a person should look at: what, how bad it is, and where; `text` is what stands there, cut short."""
+
+    severity: Severity
+    kind: str
+    message: str
+    document: str | int | None = None
+    start: int | None = None
+    end: int | None = None
+    text: str = ""
+    file: str = ""
+    line: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON values."""
+        place = {"file": self.file, "line": self.line, "document": self.document, "start": self.start, "end": self.end, "text": self.text}
+        return {"severity": self.severity, "kind": self.kind, "message": self.message, **place}
+
+
+def check_document(document: Document, schema: Schema) -> list[Finding]:
+    """What is wrong in a document, taken by itself, in the order of `KINDS`; the findings name no file."""
+    if not any(map(str.isalnum, document.text)):
+        return [Finding("warning", "no text", "the report holds no word", document.id)]
+    if not document.spans:
+        return []
+    words = _words(document.text)
+    found = [
+        *_unknown_names(document, schema),
+        *(finding for span in document.spans for finding in _edges(document, span, words)),
+        *_overlaps(document),
+        *_relations(document, schema),
+        *_missing_values(document, schema),
+        *_patrons(document, schema),
+        *_unmarked_sentences(document, words),
+    ]
+    order = {kind: at for at, kind in enumerate(KINDS)}
+    return sorted(found, key=lambda finding: (order[finding.kind], finding.start or 0))
+
+
+def at_span(severity: Severity, kind: str, message: str, document: Document, span: Span) -> Finding:
+    """A finding at a span."""
+    return Finding(severity, kind, message, document.id, span.start, span.end, shorten(span.text))
+
+
+def shorten(text: str) -> str:
+    """The text on one line, cut in the middle where it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]} … {text[-17:]}"
+
+
+class _Words(NamedTuple):
+    """The words of a text: where each starts and ends, and its folded form."""
+
+    starts: list[int]
+    ends: list[int]
+    keys: list[str]
+
+
+def _words(text: str) -> _Words:
+    rows = split_words(text).tolist()
+    return _Words([start for start, _ in rows], [end for _, end in rows], [fold(text[start:end]) for start, end in rows])
+
+
+def _unknown_names(document: Document, schema: Schema) -> Iterator[Finding]:
+    attributes = {attribute.name: attribute for attribute in schema.attributes}
+    for label in document.labels or ():
+        if label not in schema.labels:
+            yield Finding("error", "unknown name", f"'labels' names {label!r}, which is not in the schema", document.id)
+    for span in document.spans:
+        if span.label not in schema.labels:
+            yield at_span("error", "unknown name", f"label {span.label!r} is not in the schema", document, span)
+            continue
+        for name, value in span.attributes.items():
+            if name in attributes and span.label not in attributes[name].labels:
+                yield at_span("error", "unknown name", f"a {span.label} has no {name}", document, span)
+            elif name in attributes and value not in attributes[name].values:
+                yield at_span("error", "unknown name", f"{name} {value!r} is not in the schema", document, span)
+
+
+def _edges(document: Document, span: Span, words: _Words) -> Iterator[Finding]:
+    """A span begins where a word begins, and ends where one ends."""
+    first, last = bisect_right(words.ends, span.start), bisect_right(words.starts, span.end - 1) - 1
+    if first > last:
+        yield at_span("error", "loose edge", f"{span.label} holds no word", document, span)
+        return
+    start, end = words.starts[first], words.ends[last]
+    if start < span.start or end > span.end:
+        whole = shorten(document.text[min(start, span.start) : max(end, span.end)])
+        yield at_span("error", "cut word", f"{span.label} {shorten(span.text)!r} cuts a word; whole words: {whole!r}", document, span)
+    if start > span.start or end < span.end:
+        sides = " and ".join(side for side, loose in (("begins", start > span.start), ("ends", end < span.end)) if loose)
+        message = f"{span.label} {shorten(span.text)!r} {sides} with white space or punctuation"
+        yield at_span("error", "loose edge", message, document, span)
+
+
+def _overlaps(document: Document) -> Iterator[Finding]:
+    reaching: dict[str, Span] = {}
+    for span in sorted(document.spans, key=lambda span: (span.start, -span.end)):
+        before = reaching.get(span.label)
+        if before is not None and span.start < before.end:
+            how = "stands twice" if (span.start, span.end) == (before.start, before.end) else f"overlaps {shorten(before.text)!r}"
+            yield at_span("error", "overlap", f"{span.label} {shorten(span.text)!r} {how}", document, span)
+        if before is None or span.end > before.end:
+            reaching[span.label] = span
+
+
+def _relations(document: Document, schema: Schema) -> Iterator[Finding]:
+    kinds = {kind.label: kind for kind in schema.relations}
+    seen = set()
+    for relation in document.relations:
+        head, tail = relation.head, relation.tail
+        kind = kinds.get(relation.label)
+        message = f"{relation.label} from {head.label} {shorten(head.text)!r} to {tail.label} {shorten(tail.text)!r}"
+        if kind is None:
+            yield at_span("error", "unknown name", f"relation {relation.label!r} is not in the schema", document, head)
+            continue
+        labels = (head.label, tail.label)
+        if labels not in kind.signatures and not (kind.symmetric and labels[::-1] in kind.signatures):
+            yield at_span("error", "signature", f"{message} is not allowed", document, head)
+        elif head.id == tail.id:
+            yield at_span("error", "signature", f"{message} links a span to itself", document, head)
+        ends = (head.id, tail.id)
+        key = (relation.label, *(sorted(ends) if kind.symmetric else ends))
+        if key in seen:
+            yield at_span("warning", "relation twice", f"{message} stands twice", document, head)
+        seen.add(key)
+
+
+def _missing_values(document: Document, schema: Schema) -> Iterator[Finding]:
+    for span in document.spans:
+        for attribute in schema.attributes:
+            if span.label in attribute.labels and attribute.name not in span.attributes:
+                yield at_span("warning", "no value", f"{span.label} {shorten(span.text)!r} has no {attribute.name}", document, span)
+
+
+def _patrons(document: Document, schema: Schema) -> Iterator[Finding]:
+    """Spans of a label that the schema has only as the tail of one relation, and which is the tail of none."""
+    if not document.relations:
+        return  # Annotated without relations, as it seems.
+    roles: dict[str, set[tuple[str, int]]] = {}
+    for kind in schema.relations:
+        for pair in kind.signatures:
+            for side, label in enumerate(pair):
+                roles.setdefault(label, set()).add((kind.label, side))
+    tails = {(relation.label, relation.tail.id) for relation in document.relations}
+    for span in document.spans:
+        role = roles.get(span.label, set())
+        name, side = next(iter(role)) if len(role) == 1 else ("", 0)
+        if side == 1 and (name, span.id) not in tails:
+            yield at_span("warning", "no backer", f"{span.label} {shorten(span.text)!r} has no {name}", document, span)
+
+
+def _unmarked_sentences(document: Document, words: _Words) -> Iterator[Finding]:
+    """Sentences without any span in which something stands that is marked elsewhere in the document."""
+    names: dict[str, dict[tuple[str, ...], Span]] = {}
+    for span in document.spans:
+        first, last = bisect_right(words.ends, span.start), bisect_right(words.starts, span.end - 1)
+        if key := tuple(words.keys[first:last]):
+            names.setdefault(key[0], {}).setdefault(key, span)
+    marked = sorted((span.start, span.end) for span in document.spans)
+    for start, end in sentence_bounds(document.text).tolist():
+        if any(span_start < end and start < span_end for span_start, span_end in marked):
+            continue
+        for at in range(bisect_right(words.ends, start), bisect_right(words.starts, end - 1)):
+            here = [span for key, span in names.get(words.keys[at], {}).items() if tuple(words.keys[at : at + len(key)]) == key]
+            # A name in capitals is not the common word of the same letters.
+            here = [span for span in here if document.text[words.starts[at]].isupper() >= span.text[0].isupper()]
+            if here:
+                span = max(here, key=lambda span: len(span.text))
+                message = f"nothing is marked in the sentence, but {shorten(span.text)!r} is {span.label} elsewhere in the report"
+                stop = min(words.starts[at] + len(span.text), len(document.text))
+                snippet = shorten(document.text[start:end])
+                yield Finding("info", "unmarked sentence", message, document.id, words.starts[at], stop, snippet)
+                break
