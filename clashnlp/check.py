@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from clashnlp.actors import state
 from clashnlp.numerals import fold
 from clashnlp.schema import Schema
 from clashnlp.tokens import sentence_bounds, split_words
-from clashnlp.types import Document, Span
+from clashnlp.types import Analysis, Document, Span
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -41,7 +42,10 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that a person should look at: what, how bad it is, and where; `text` is what stands there, cut short."""
+    """Something that a person should look at: what, how bad it is, and where.
+
+    `text` is what stands there, cut short; `others` are documents that it concerns as well, as file and id.
+    """
 
     severity: Severity
     kind: str
@@ -52,11 +56,15 @@ class Finding:
     text: str = ""
     file: str = ""
     line: int | None = None
+    others: tuple[tuple[str, str | int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON values."""
         place = {"file": self.file, "line": self.line, "document": self.document, "start": self.start, "end": self.end, "text": self.text}
-        return {"severity": self.severity, "kind": self.kind, "message": self.message, **place}
+        row: dict[str, Any] = {"severity": self.severity, "kind": self.kind, "message": self.message, **place}
+        if self.others:
+            row["others"] = [{"file": file, "document": document} for file, document in self.others]
+        return row
 
 
 def check_document(document: Document, schema: Schema) -> list[Finding]:
@@ -73,7 +81,7 @@ def check_document(document: Document, schema: Schema) -> list[Finding]:
         *_relations(document, schema),
         *_missing_values(document, schema),
         *_patrons(document, schema),
-        *_unmarked_sentences(document, words),
+        *_unmarked_sentences(document, schema, words),
     ]
     order = {kind: at for at, kind in enumerate(KINDS)}
     return sorted(found, key=lambda finding: (order[finding.kind], finding.start or 0))
@@ -84,10 +92,38 @@ def at_span(severity: Severity, kind: str, message: str, document: Document, spa
     return Finding(severity, kind, message, document.id, span.start, span.end, shorten(span.text))
 
 
+def missed_spans(document: Document, analysis: Analysis, *, score: float) -> list[Finding]:
+    """The spans that a model is as sure of as `score`, where the document has none of any label."""
+    known = {span.label for span in analysis.spans} if document.labels is None else set(document.labels)
+    return [
+        Finding(
+            "info",
+            "missed",
+            f"nothing is marked, but the model reads {shorten(span.text)!r} as {span.label} ({span.score:.2f})",
+            document.id,
+            span.start,
+            span.end,
+            _around(document.text, span.start, span.end),
+        )
+        for span in analysis.spans
+        if span.label in known
+        and (span.score or 0.0) >= score
+        and not any(other.start < span.end and span.start < other.end for other in document.spans)
+    ]
+
+
 def shorten(text: str) -> str:
     """The text on one line, cut in the middle where it is long."""
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]} … {text[-17:]}"
+
+
+def _around(text: str, start: int, end: int) -> str:
+    """What stands at a place, with some words on either side."""
+    low, high = max(0, start - 25), min(len(text), end + 25)
+    return " ".join(
+        f"{'…' if low else ''}{text[low:start]}{shorten(text[start:end])}{text[end:high]}{'…' if high < len(text) else ''}".split()
+    )
 
 
 class _Words(NamedTuple):
@@ -192,10 +228,16 @@ def _patrons(document: Document, schema: Schema) -> Iterator[Finding]:
             yield at_span("warning", "no backer", f"{span.label} {shorten(span.text)!r} has no {name}", document, span)
 
 
-def _unmarked_sentences(document: Document, words: _Words) -> Iterator[Finding]:
-    """Sentences without any span in which something stands that is marked elsewhere in the document."""
+def _unmarked_sentences(document: Document, schema: Schema, words: _Words) -> Iterator[Finding]:
+    """Sentences without any span in which a name stands that is marked elsewhere in the document.
+
+    States are passed over, since they speak and mediate as often as they fight, and so are victims, who are people outside their death.
+    """
     names: dict[str, dict[tuple[str, ...], Span]] = {}
+    victims = {label for attribute in schema.attributes for label in attribute.labels}
     for span in document.spans:
+        if span.label in victims or state(span.text, lang=document.lang):
+            continue
         first, last = bisect_right(words.ends, span.start), bisect_right(words.starts, span.end - 1)
         if key := tuple(words.keys[first:last]):
             names.setdefault(key[0], {}).setdefault(key, span)
@@ -211,6 +253,6 @@ def _unmarked_sentences(document: Document, words: _Words) -> Iterator[Finding]:
                 span = max(here, key=lambda span: len(span.text))
                 message = f"nothing is marked in the sentence, but {shorten(span.text)!r} is {span.label} elsewhere in the report"
                 stop = min(words.starts[at] + len(span.text), len(document.text))
-                snippet = shorten(document.text[start:end])
+                snippet = _around(document.text, words.starts[at], stop)
                 yield Finding("info", "unmarked sentence", message, document.id, words.starts[at], stop, snippet)
                 break

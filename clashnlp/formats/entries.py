@@ -52,6 +52,7 @@ class _Lines:
         self.last = b""
 
     def __iter__(self) -> Iterator[bytes]:
-        for self.number, line in enumerate(self._stream, start=1):
+        for line in self._stream:
+            self.number += 1
             self.last = line.removeprefix(codecs.BOM_UTF8)
             yield line
