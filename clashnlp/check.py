@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+import numpy as np
 
 from clashnlp.actors import state
 from clashnlp.numerals import fold
@@ -73,7 +75,7 @@ def check_document(document: Document, schema: Schema) -> list[Finding]:
         return [Finding("warning", "no text", "the report holds no word", document.id)]
     if not document.spans:
         return []
-    words = _words(document.text)
+    words = _Words(document.text)
     found = [
         *_unknown_names(document, schema),
         *(finding for span in document.spans for finding in _edges(document, span, words)),
@@ -126,17 +128,25 @@ def _around(text: str, start: int, end: int) -> str:
     )
 
 
-class _Words(NamedTuple):
-    """The words of a text: where each starts and ends, and its folded form."""
+class _Words:
+    """The words of a text: where each starts and ends."""
 
-    starts: list[int]
-    ends: list[int]
-    keys: list[str]
+    def __init__(self, text: str) -> None:
+        rows = split_words(text)
+        self.text = text
+        self.starts: list[int] = rows[:, 0].tolist()
+        self.ends: list[int] = rows[:, 1].tolist()
 
+    def inside(self, start: int, end: int) -> range:
+        """The words that lie in a stretch of the text, at least in part."""
+        return range(bisect_right(self.ends, start), bisect_left(self.starts, end))
 
-def _words(text: str) -> _Words:
-    rows = split_words(text).tolist()
-    return _Words([start for start, _ in rows], [end for _, end in rows], [fold(text[start:end]) for start, end in rows])
+    def folded(self, which: range) -> tuple[str, ...]:
+        """The folded forms of words."""
+        return tuple(
+            fold(self.text[start:end])
+            for start, end in zip(self.starts[which.start : which.stop], self.ends[which.start : which.stop], strict=True)
+        )
 
 
 def _unknown_names(document: Document, schema: Schema) -> Iterator[Finding]:
@@ -157,11 +167,11 @@ def _unknown_names(document: Document, schema: Schema) -> Iterator[Finding]:
 
 def _edges(document: Document, span: Span, words: _Words) -> Iterator[Finding]:
     """A span begins where a word begins, and ends where one ends."""
-    first, last = bisect_right(words.ends, span.start), bisect_right(words.starts, span.end - 1) - 1
-    if first > last:
+    inside = words.inside(span.start, span.end)
+    if not inside:
         yield at_span("error", "loose edge", f"{span.label} holds no word", document, span)
         return
-    start, end = words.starts[first], words.ends[last]
+    start, end = words.starts[inside[0]], words.ends[inside[-1]]
     if start < span.start or end > span.end:
         whole = shorten(document.text[min(start, span.start) : max(end, span.end)])
         yield at_span("error", "cut word", f"{span.label} {shorten(span.text)!r} cuts a word; whole words: {whole!r}", document, span)
@@ -233,26 +243,28 @@ def _unmarked_sentences(document: Document, schema: Schema, words: _Words) -> It
 
     States are passed over, since they speak and mediate as often as they fight, and so are victims, who are people outside their death.
     """
-    names: dict[str, dict[tuple[str, ...], Span]] = {}
+    marked = np.array([(span.start, span.end) for span in document.spans])
+    bounds = sentence_bounds(document.text)
+    bare = [at for at, (start, end) in enumerate(bounds.tolist()) if not np.any((marked[:, 0] < end) & (marked[:, 1] > start))]
+    if not bare:
+        return
     victims = {label for attribute in schema.attributes for label in attribute.labels}
+    names: dict[str, dict[tuple[str, ...], Span]] = {}
     for span in document.spans:
-        if span.label in victims or state(span.text, lang=document.lang):
-            continue
-        first, last = bisect_right(words.ends, span.start), bisect_right(words.starts, span.end - 1)
-        if key := tuple(words.keys[first:last]):
-            names.setdefault(key[0], {}).setdefault(key, span)
-    marked = sorted((span.start, span.end) for span in document.spans)
-    for start, end in sentence_bounds(document.text).tolist():
-        if any(span_start < end and start < span_end for span_start, span_end in marked):
-            continue
-        for at in range(bisect_right(words.ends, start), bisect_right(words.starts, end - 1)):
-            here = [span for key, span in names.get(words.keys[at], {}).items() if tuple(words.keys[at : at + len(key)]) == key]
+        if span.label not in victims and not state(span.text, lang=document.lang):
+            key = words.folded(words.inside(span.start, span.end))
+            names.setdefault("".join(key[:1]), {}).setdefault(key, span)
+    for start, end in bounds[bare].tolist():
+        inside = words.inside(start, end)
+        keys = words.folded(inside)
+        for at, first in enumerate(inside):
+            here = [span for key, span in names.get(keys[at], {}).items() if keys[at : at + len(key)] == key]
             # A name in capitals is not the common word of the same letters.
-            here = [span for span in here if document.text[words.starts[at]].isupper() >= span.text[0].isupper()]
+            here = [span for span in here if document.text[words.starts[first]].isupper() >= span.text[0].isupper()]
             if here:
                 span = max(here, key=lambda span: len(span.text))
+                length = len(words.inside(span.start, span.end))
+                begin, stop = words.starts[first], words.ends[first + length - 1]
                 message = f"nothing is marked in the sentence, but {shorten(span.text)!r} is {span.label} elsewhere in the report"
-                stop = min(words.starts[at] + len(span.text), len(document.text))
-                snippet = _around(document.text, words.starts[at], stop)
-                yield Finding("info", "unmarked sentence", message, document.id, words.starts[at], stop, snippet)
+                yield Finding("info", "unmarked sentence", message, document.id, begin, stop, _around(document.text, begin, stop))
                 break
