@@ -101,7 +101,7 @@ def missed_spans(document: Document, analysis: Analysis, *, score: float) -> lis
         Finding(
             "info",
             "missed",
-            f"nothing is marked, but the model reads {shorten(span.text)!r} as {span.label} ({span.score:.2f})",
+            f"nothing is marked, but the model reads {quoted(span.text)} as {span.label} ({span.score:.2f})",
             document.id,
             span.start,
             span.end,
@@ -118,6 +118,11 @@ def shorten(text: str) -> str:
     """The text on one line, cut in the middle where it is long."""
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]} … {text[-17:]}"
+
+
+def quoted(text: str) -> str:
+    """The text as it stands in a message."""
+    return f"'{shorten(text)}'"
 
 
 def _around(text: str, start: int, end: int) -> str:
@@ -150,19 +155,33 @@ class _Words:
 
 
 def _unknown_names(document: Document, schema: Schema) -> Iterator[Finding]:
-    attributes = {attribute.name: attribute for attribute in schema.attributes}
+    """Each name that the schema lacks, once, at its first place."""
+    relations = {relation.label for relation in schema.relations}
+    found: dict[str, list[Span]] = {}
+    for span in document.spans:
+        for what in _unknown_of(span, schema):
+            found.setdefault(what, []).append(span)
+    for relation in document.relations:
+        if relation.label not in relations:
+            found.setdefault(f"relation {relation.label!r}", []).append(relation.head)
     for label in document.labels or ():
         if label not in schema.labels:
             yield Finding("error", "unknown name", f"'labels' names {label!r}, which is not in the schema", document.id)
-    for span in document.spans:
-        if span.label not in schema.labels:
-            yield at_span("error", "unknown name", f"label {span.label!r} is not in the schema", document, span)
-            continue
-        for name, value in span.attributes.items():
-            if name in attributes and span.label not in attributes[name].labels:
-                yield at_span("error", "unknown name", f"a {span.label} has no {name}", document, span)
-            elif name in attributes and value not in attributes[name].values:
-                yield at_span("error", "unknown name", f"{name} {value!r} is not in the schema", document, span)
+    for what, spans in found.items():
+        times = f" ({len(spans)} times in the report)" if len(spans) > 1 else ""
+        yield at_span("error", "unknown name", f"{what} is not in the schema{times}", document, spans[0])
+
+
+def _unknown_of(span: Span, schema: Schema) -> Iterator[str]:
+    if span.label not in schema.labels:
+        yield f"label {span.label!r}"
+        return
+    for attribute in schema.attributes:
+        value = span.attributes.get(attribute.name)
+        if value is not None and span.label not in attribute.labels:
+            yield f"{attribute.name} of {span.label}"
+        elif value is not None and value not in attribute.values:
+            yield f"{attribute.name} {value!r}"
 
 
 def _edges(document: Document, span: Span, words: _Words) -> Iterator[Finding]:
@@ -173,11 +192,11 @@ def _edges(document: Document, span: Span, words: _Words) -> Iterator[Finding]:
         return
     start, end = words.starts[inside[0]], words.ends[inside[-1]]
     if start < span.start or end > span.end:
-        whole = shorten(document.text[min(start, span.start) : max(end, span.end)])
-        yield at_span("error", "cut word", f"{span.label} {shorten(span.text)!r} cuts a word; whole words: {whole!r}", document, span)
+        whole = quoted(document.text[min(start, span.start) : max(end, span.end)])
+        yield at_span("error", "cut word", f"{span.label} {quoted(span.text)} cuts a word; whole words: {whole}", document, span)
     if start > span.start or end < span.end:
         sides = " and ".join(side for side, loose in (("begins", start > span.start), ("ends", end < span.end)) if loose)
-        message = f"{span.label} {shorten(span.text)!r} {sides} with white space or punctuation"
+        message = f"{span.label} {quoted(span.text)} {sides} with white space or punctuation"
         yield at_span("error", "loose edge", message, document, span)
 
 
@@ -186,8 +205,8 @@ def _overlaps(document: Document) -> Iterator[Finding]:
     for span in sorted(document.spans, key=lambda span: (span.start, -span.end)):
         before = reaching.get(span.label)
         if before is not None and span.start < before.end:
-            how = "stands twice" if (span.start, span.end) == (before.start, before.end) else f"overlaps {shorten(before.text)!r}"
-            yield at_span("error", "overlap", f"{span.label} {shorten(span.text)!r} {how}", document, span)
+            how = "stands twice" if (span.start, span.end) == (before.start, before.end) else f"overlaps {quoted(before.text)}"
+            yield at_span("error", "overlap", f"{span.label} {quoted(span.text)} {how}", document, span)
         if before is None or span.end > before.end:
             reaching[span.label] = span
 
@@ -198,9 +217,8 @@ def _relations(document: Document, schema: Schema) -> Iterator[Finding]:
     for relation in document.relations:
         head, tail = relation.head, relation.tail
         kind = kinds.get(relation.label)
-        message = f"{relation.label} from {head.label} {shorten(head.text)!r} to {tail.label} {shorten(tail.text)!r}"
+        message = f"{relation.label} from {head.label} {quoted(head.text)} to {tail.label} {quoted(tail.text)}"
         if kind is None:
-            yield at_span("error", "unknown name", f"relation {relation.label!r} is not in the schema", document, head)
             continue
         labels = (head.label, tail.label)
         if labels not in kind.signatures and not (kind.symmetric and labels[::-1] in kind.signatures):
@@ -218,7 +236,7 @@ def _missing_values(document: Document, schema: Schema) -> Iterator[Finding]:
     for span in document.spans:
         for attribute in schema.attributes:
             if span.label in attribute.labels and attribute.name not in span.attributes:
-                yield at_span("warning", "no value", f"{span.label} {shorten(span.text)!r} has no {attribute.name}", document, span)
+                yield at_span("warning", "no value", f"{span.label} {quoted(span.text)} has no {attribute.name}", document, span)
 
 
 def _patrons(document: Document, schema: Schema) -> Iterator[Finding]:
@@ -235,7 +253,7 @@ def _patrons(document: Document, schema: Schema) -> Iterator[Finding]:
         role = roles.get(span.label, set())
         name, side = next(iter(role)) if len(role) == 1 else ("", 0)
         if side == 1 and (name, span.id) not in tails:
-            yield at_span("warning", "no backer", f"{span.label} {shorten(span.text)!r} has no {name}", document, span)
+            yield at_span("warning", "no backer", f"{span.label} {quoted(span.text)} has no {name}", document, span)
 
 
 def _unmarked_sentences(document: Document, schema: Schema, words: _Words) -> Iterator[Finding]:
@@ -265,6 +283,6 @@ def _unmarked_sentences(document: Document, schema: Schema, words: _Words) -> It
                 span = max(here, key=lambda span: len(span.text))
                 length = len(words.inside(span.start, span.end))
                 begin, stop = words.starts[first], words.ends[first + length - 1]
-                message = f"nothing is marked in the sentence, but {shorten(span.text)!r} is {span.label} elsewhere in the report"
+                message = f"nothing is marked in the sentence, but {quoted(span.text)} is {span.label} elsewhere in the report"
                 yield Finding("info", "unmarked sentence", message, document.id, begin, stop, _around(document.text, begin, stop))
                 break

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from clashnlp.agreement import agreement
-from clashnlp.check import Finding, Severity, at_span, shorten
+from clashnlp.check import Finding, Severity, at_span, quoted, shorten
 from clashnlp.evaluate import relation_keys, span_key
 from clashnlp.formats.entries import Entry
 from clashnlp.near import near_groups
@@ -55,7 +55,8 @@ def repeats(entries: Sequence[Entry], *, threshold: float, annotators: bool = Fa
                 files = {entry.file for entry in part}
                 # Copies of one text stand for the files that they are in.
                 shown = different if len({entry.file for entry in different}) == len(files) else part
-                text = f"nearly the same text (at least {near.share:.0%} of the 5-word runs) as"
+                least = "at least " if len(near.members) > 2 else ""
+                text = f"nearly the same text ({least}{near.share:.0%} of its 5-word runs) as"
                 yield _repeat(shown, ("warning", "near leak"), ("info", "near repeat"), text)
 
 
@@ -104,7 +105,7 @@ def two_labels(entries: Iterable[Entry]) -> Iterator[Finding]:
     found = [(row.most_common(), places[name]) for name, row in counts.items() if len(row) > 1]
     for row, first in sorted(found, key=lambda one: one[0][-1][1] / sum(count for _, count in one[0])):
         entry, span = first[row[-1][0]]
-        message = f"{shorten(span.text)!r} is " + ", ".join(f"{label} {count}×" for label, count in row)
+        message = f"{quoted(span.text)} is " + ", ".join(f"{label} {count}×" for label, count in row)
         yield in_entry(at_span("info", "two labels", message, entry.document, span), entry)
 
 
@@ -128,8 +129,12 @@ def annotated_twice(entries: Sequence[Entry], schema: Schema) -> tuple[list[tupl
             pairs.append(pair)
             row = agreement([pair], schema)
             if row["span_f1"] != 1 or row["relation_f1"] not in (None, 1):
-                figures = ", ".join(f"{name} {value}" for name, value in (("span F1", row["span_f1"]), ("kappa", row["kappa"])))
-                message = f"{other.document.id} in {other.file} reads it differently: {figures}, relation F1 {row['relation_f1']}"
+                figures = ", ".join(
+                    f"{name} {row[key]:.2f}"
+                    for name, key in (("span F1", "span_f1"), ("kappa", "kappa"), ("relation F1", "relation_f1"))
+                    if row[key] is not None
+                )
+                message = f"{other.document.id} in {other.file} reads it differently: {figures}"
                 finding = Finding("info", "disagreement", message, one.document.id, text=shorten(one.document.text))
                 findings.append(in_entry(finding, one))
     return pairs, findings

@@ -128,7 +128,7 @@ def _count_lines(counts: Mapping[str, Mapping[str, Mapping[str, int]]], schema: 
     names = {place: " ".join(filter(None, place)) for place in rows}
     width = max(map(len, names.values()))
     for columns in (labels, [value for value in values if total[value]], relations, others):
-        if columns:
+        if any(total[column] for column in columns):
             yield " ".join([" " * width, *(f"{column:>8}" for column in columns)])
             for place, row in rows.items():
                 yield " ".join([f"{names[place]:{width}}", *(f"{row[column]:{max(len(column), 8)}}" for column in columns)])
