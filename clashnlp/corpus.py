@@ -56,7 +56,7 @@ def repeats(entries: Sequence[Entry], *, threshold: float, annotators: bool = Fa
                 # Copies of one text stand for the files that they are in.
                 shown = different if len({entry.file for entry in different}) == len(files) else part
                 least = "at least " if len(near.members) > 2 else ""
-                text = f"nearly the same text ({least}{near.share:.0%} of its 5-word runs) as"
+                text = f"nearly the same text ({least}{near.share:.0%} of the shorter one's 5-word runs) as"
                 yield _repeat(shown, ("warning", "near leak"), ("info", "near repeat"), text)
 
 
