@@ -33,7 +33,7 @@ KINDS: dict[str, str] = {
     "no text": "reports without a word",
     "relation twice": "relations that stand twice",
     "no value": "spans without the attribute of their label",
-    "no backer": "patrons that back nobody",
+    "no backer": "patrons that back nobody, and other spans without the one relation that their label is for",
     "unmarked sentence": "sentences without a span that repeat what is marked elsewhere in their report",
     "missed": "spans that the model finds where nothing is marked",
     "disagreement": "reports that two annotations read differently",
@@ -128,9 +128,8 @@ def quoted(text: str) -> str:
 def _around(text: str, start: int, end: int) -> str:
     """What stands at a place, with some words on either side."""
     low, high = max(0, start - 25), min(len(text), end + 25)
-    return " ".join(
-        f"{'…' if low else ''}{text[low:start]}{shorten(text[start:end])}{text[end:high]}{'…' if high < len(text) else ''}".split()
-    )
+    before, behind = "…" if low else "", "…" if high < len(text) else ""
+    return " ".join(f"{before}{text[low:start]}{shorten(text[start:end])}{text[end:high]}{behind}".split())
 
 
 class _Words:
