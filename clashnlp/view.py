@@ -23,10 +23,10 @@ def summary(analysis: Document, schema: Schema, *, colour: bool) -> str:
 
     def show(span: Span) -> str:
         values = "".join(f" ({value})" for value in span.attributes.values())
-        text = _plain(span.text)
+        text = one_line(span.text)
         return (f"\x1b[{paint[span.label]}m{text}\x1b[0m" if colour else text) + _LEFT_TO_RIGHT + values
 
-    title = _plain(str(analysis.id) or "report")
+    title = one_line(str(analysis.id) or "report")
     lines = [f"\x1b[1m{title}\x1b[0m" if colour else title]
     for label in schema.labels:
         counts = Counter(show(span) for span in analysis.of(label))
@@ -116,7 +116,7 @@ def _text(document: Document, classes: Mapping[str, str], notes: Mapping[Span | 
 
 def _relation(relation: Relation, symmetric: set[str], classes: Mapping[str, str], note: str | None) -> str:
     ends = (
-        f"<mark {classes[span.label]}><bdi>{escape(_plain(span.text))}</bdi>{_chip(span, None)}</mark>"
+        f"<mark {classes[span.label]}><bdi>{escape(one_line(span.text))}</bdi>{_chip(span, None)}</mark>"
         for span in (relation.head, relation.tail)
     )
     score = "" if relation.score is None else f" <small>{relation.score:.2f}</small>"
@@ -149,6 +149,6 @@ def _style() -> str:
     return resources.files("clashnlp").joinpath("data", "view.css").read_text(encoding="utf-8")
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """The text on one line, without characters that control a terminal."""
     return "".join(character if character.isprintable() or character == "\u200c" else " " for character in text)

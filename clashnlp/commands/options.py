@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import json
 import math
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from clashnlp.backends import NAMES, PRECISIONS
-from clashnlp.errors import MissingDependencyError
+from clashnlp.errors import DataError, MissingDependencyError
 from clashnlp.model import BATCH_TOKENS, ClashModel
+from clashnlp.near import NEAR
+from clashnlp.schema import Schema
 
 
 def positive(value: str) -> int:
@@ -47,6 +50,26 @@ def day(value: str) -> datetime.date:
         return datetime.date.fromisoformat(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a day such as 2018-03-03, it is {value!r}") from None
+
+
+def read_schema(value: str | None) -> Schema | str | None:
+    """The schema in a JSON file; 'clash', 'data' and None as they are.
+
+    Raises:
+        DataError: the file holds no JSON.
+    """
+    if value is None or value in ("clash", "data"):
+        return value
+    try:
+        return Schema.from_dict(json.loads(Path(value).read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{value}: not a JSON file ({error})") from None
+
+
+def add_near(command: argparse.ArgumentParser) -> None:
+    """Adds the option that says when two reports are nearly the same."""
+    text = "share of a report's 5-word runs that make it nearly the same as one which has them too"
+    command.add_argument("--near", type=share, default=NEAR, help=f"{text} (default: {NEAR})")
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

@@ -70,13 +70,7 @@ def read_documents(
         yield from read(sys.stdin.buffer, "standard input", "")
         return
     path = Path(path)
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
-        if not files:
-            on_error(DataError(f"{path}: the folder holds no {', '.join(SUFFIXES)} file"))
-    else:
-        files = [path]
-    for file in files:
+    for file in input_files(path, on_error=on_error):
         kind = format or SUFFIXES.get(file.suffix.lower())
         if kind is None:
             on_error(DataError(f"{file}: no reader for {file.suffix or 'a file without suffix'}; rename it or name its --input-format"))
@@ -87,6 +81,16 @@ def read_documents(
                 yield from _reader(kind, text_column, annotated, on_error)(stream, str(file), name)
         except OSError as error:
             on_error(DataError(f"{file}: {error.strerror or error}"))
+
+
+def input_files(path: Path, *, on_error: OnError = raise_error) -> list[Path]:
+    """The files that stand for a path: the file itself, or a folder's files in the order of their names, subfolders too."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
+    if not files:
+        on_error(DataError(f"{path}: the folder holds no {', '.join(SUFFIXES)} file"))
+    return files
 
 
 def _text(name: str) -> str:

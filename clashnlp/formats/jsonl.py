@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any
 
 from clashnlp.errors import DataError
 from clashnlp.formats.plain import decode
@@ -15,7 +15,7 @@ ANNOTATION_KEYS = ("spans", "relations", "labels")
 
 
 def read(
-    stream: BinaryIO,
+    stream: Iterable[bytes],
     place: str,
     name: str,
     *,
