@@ -172,7 +172,7 @@ def test_problems_name_the_line(load, tmp_path):
     assert "line 11 has the tag 'XX'" in problems[2]
     assert account.dropped == {"documents with broken lines": [f"{place}:3", f"{place}:7"]}
     list(conll.read(tmp_path / "gone", account=Account(), on_error=problems.append))
-    assert "No such file" in str(problems[-1])
+    assert "there is no such file" in str(problems[-1])
     assert load("")[0] == []
 
 

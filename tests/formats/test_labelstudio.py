@@ -360,7 +360,7 @@ def test_one_broken_task_costs_itself(load, tmp_path):
     for path in (tmp_path / "sub", tmp_path / "gone.json"):
         assert list(labelstudio.read(path, account=Account(), on_error=problems.append)) == []
     assert "holds no .json file" in str(problems[0])
-    assert "gone.json: No such file" in str(problems[1])
+    assert "gone.json: there is no such file" in str(problems[1])
 
 
 def test_a_failure_leaves_the_earlier_file(tmp_path):
