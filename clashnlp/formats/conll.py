@@ -23,7 +23,7 @@ from clashnlp.tokens import sentence_of
 from clashnlp.types import Document, Span
 
 Division = Literal["auto", "sentence", "file"]
-SUFFIXES = (".conll", ".iob", ".iob2", ".bio")
+_SUFFIXES = (".conll", ".iob", ".iob2", ".bio")
 _TAG = re.compile(r"([BIOELSUM])[-_](.+)")
 _OUTSIDE = ("O", "_")
 _COMMENT = re.compile(r"#\s*([\w. -]*\w)\s*=\s*(.*)|#\s*(id)\s+(\S+).*")
@@ -62,7 +62,7 @@ def read(path: Path, *, account: Account, on_error: OnError, documents: Division
             each sentence for one, since such files are mostly shuffled.
         column: which column holds the tags; the last one by default.
     """
-    for name, place, data in open_files(path, SUFFIXES, on_error).each(on_error):
+    for name, place, data in open_files(path, _SUFFIXES, on_error).each(on_error):
         blocks = list(_blocks(data, place, column, on_error))
         tags = [[tag for _, _, tag in block.rows] for block in blocks]
         prefixed = any(_TAG.fullmatch(tag) for row in tags for tag in row)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from clashnlp.errors import DataError
-from clashnlp.formats.exchange import OnError
+from clashnlp.formats.exchange import Account, OnError
 from clashnlp.formats.plain import decode
+from clashnlp.formats.storage import write_text
 from clashnlp.types import Document
 
 ANNOTATION_KEYS = ("spans", "relations", "labels")
@@ -73,6 +75,13 @@ def report(row: dict[str, Any], *, text_column: str) -> Document:
 def write(document: Document) -> str:
     """The document's line, with its line end."""
     return json_text(document.to_dict()) + "\n"
+
+
+def write_all(documents: Iterable[Document], path: Path) -> Account:
+    """What was written: a line a document."""
+    account = Account()
+    write_text(path, (write(account.use(document)) for document in documents))
+    return account
 
 
 def json_text(value: Any) -> str:

@@ -135,8 +135,8 @@ def store(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as name:
-            part = Path(name)
+        with tempfile.TemporaryDirectory(dir=folder, suffix=".part") as made:
+            part = Path(made)
             for name, data in files:
                 (part / name).parent.mkdir(parents=True, exist_ok=True)
                 (part / name).write_bytes(data)

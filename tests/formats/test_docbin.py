@@ -150,9 +150,7 @@ def test_several_annotators_and_a_folder(tmp_path):
     assert [document.meta["annotator"] for document in again[:2]] == ["alice", "bob"]
     assert (again[2].id, account.documents) == ("b-1", 3)
     (tmp_path / "empty").mkdir()
-    assert reading(tmp_path / "empty")[2] == [
-        f"{tmp_path}/empty: holds no .spacy file; name the folder or file that the tool exported"
-    ]
+    assert reading(tmp_path / "empty")[2] == [f"{tmp_path}/empty: holds no .spacy file; name the folder or file that the tool exported"]
     assert not list(tmp_path.glob("*.part"))
 
 
