@@ -84,26 +84,25 @@ def sources(path: str | Path, *, format: str | None = None, on_error: OnError = 
     Raises:
         DataError: through `on_error`.
     """
-    path = Path(path)
-    try:
-        if not path.is_dir():
-            kind = _checked(format) or format_of(path)
-            if kind is None:
-                unknown = path.suffix or "a file without suffix"
-                on_error(DataError(f"{path}: no reader for {unknown}; rename it or name its format: {', '.join(FORMATS)}"))
-            else:
-                yield path, kind
-        elif kind := format if _checked(format) in _TOOLS else None if format else format_of_folder(path):
-            yield path, kind
-        else:
-            files = files_of(path)
-            if not files:
-                on_error(DataError(f"{path}: the folder holds no {', '.join([*SUFFIXES, *TOOL_SUFFIXES])} file"))
-            for file in files:
-                if kind := format or format_of(file):
-                    yield file, kind
-    except OSError as error:
-        on_error(DataError(f"{error.filename}: {error.strerror or error}"))
+    path, given = Path(path), _checked(format)
+
+    def told(file: Path) -> str | None:
+        try:
+            return given or (format_of_folder(file) if file.is_dir() else format_of(file))
+        except OSError as error:
+            on_error(DataError(f"{error.filename}: {error.strerror or error}"))
+            return ""
+
+    if path.is_dir() and (given in _STREAMS or not told(path)):
+        files = [file for file in files_of(path) if given is None or file.suffix.lower() in SUFFIXES]
+        if not files:
+            on_error(DataError(f"{path}: the folder holds no {', '.join([*SUFFIXES, *TOOL_SUFFIXES])} file"))
+        yield from ((file, kind) for file in files if (kind := told(file)))
+    elif kind := told(path):
+        yield path, kind
+    elif kind is None:
+        unknown = path.suffix or "a file without suffix"
+        on_error(DataError(f"{path}: no reader for {unknown}; rename it or name its format: {', '.join(FORMATS)}"))
 
 
 def write(documents: Iterable[Document], path: str | Path, *, format: str | None = None, **options: Any) -> Account:

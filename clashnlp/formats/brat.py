@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from clashnlp.errors import DataError
@@ -119,7 +119,7 @@ def _extent(text: str, fragments: Fragments, surface: str | None, account: Accou
     start, end = fragments[0][0], max(end for _, end in fragments)
     if _fits(text, fragments, surface):
         # brat cuts spans at line breaks, which takes nothing out of them.
-        if any(text[before[1] : behind[0]].strip() for before, behind in pairwise(fragments)):
+        if any(text[before[1] : behind[0]].strip() for before, behind in itertools.pairwise(fragments)):
             account.repair("discontinuous spans, taken from their first to their last character", place)
         return start, end
     if surface and surface not in text:
@@ -204,12 +204,18 @@ def write(documents: Iterable[Document], path: Path) -> Account:
 
 def _files(documents: Iterable[Document], path: Path, account: Account) -> Iterator[tuple[str, bytes]]:
     used: list[Document] = []
+    shared: dict[str, list[str]] = {}
     for stem, document in stems(documents, path, ".ann", account, _stem):
         note_losses(document, account, meta=("annotator",))
+        if document.meta.get("annotator"):
+            shared.setdefault(stem.partition("/")[2], []).append(str(document.id))
         lines, kept = _lines(document, account)
         used.append(kept)
         yield f"{stem}.txt", document.text.encode()
         yield f"{stem}.ann", lines.encode()
+    if all(len(ids) == 1 for ids in shared.values()):
+        for row_id in itertools.chain.from_iterable(shared.values()):
+            account.drop("annotators, which only annotators=true finds again where no two annotated one text", row_id)
     if path.suffix.lower() != ".ann" and not (path / "annotation.conf").exists():
         yield "annotation.conf", _configuration(used).encode()
 

@@ -29,6 +29,11 @@ TOOL_SUFFIXES = {
 # These hold annotations of several tools.
 _SHARED = (".json", ".zip")
 _HEAD = 1 << 16
+# Of the annotations of target storages, Label Studio writes one a file, with the task inside.
+_SIGNS = (
+    *(("cas", sign) for sign in (b'"%FEATURE_STRUCTURES"', b'"%TYPES"')),
+    *(("labelstudio", sign) for sign in (b'"annotations"', b'"completions"', b'"predictions"', b'"result"')),
+)
 
 
 def format_of(path: Path) -> str | None:
@@ -46,7 +51,7 @@ def format_of(path: Path) -> str | None:
         with path.open("rb") as file:
             head = file.read(_HEAD)
         if suffix == ".json":
-            return "cas" if b'"%FEATURE_STRUCTURES"' in head or b'"%TYPES"' in head else "labelstudio"
+            return next((kind for kind, sign in _SIGNS if sign in head), None)
         if suffix == ".tsv":
             return "webanno" if head.removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno TSV") else "csv"
         return _of_lines(path)
@@ -84,7 +89,7 @@ def _of_lines(path: Path) -> str:
         return "jsonl"
     if not isinstance(row, dict):
         return "jsonl"
-    if "_task_hash" in row or "_input_hash" in row or "answer" in row or ("tokens" in row and "spans" in row):
+    if "_task_hash" in row or row.get("answer") in ("accept", "reject", "ignore") or ("tokens" in row and "spans" in row):
         return "prodigy"
     marks = [row[key] for key in ("entities", "label", "labels", "annotations") if isinstance(row.get(key), list)]
     if "spans" not in row and ("entities" in row or any(isinstance(mark, list | dict) for found in marks for mark in found)):
