@@ -26,6 +26,7 @@ Division = Literal["auto", "sentence", "file"]
 _SUFFIXES = (".conll", ".iob", ".iob2", ".bio")
 _TAG = re.compile(r"([BIOELSUM])[-_](.+)")
 _OUTSIDE = ("O", "_")
+_ONE_FOR_ALL = "-DOCSTART- -X- O"
 _COMMENT = re.compile(r"#\s*([\w. -]*\w)\s*=\s*(.*)|#\s*(id)\s+(\S+).*")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ID_KEYS = ("newdoc id", "newdoc_id", "id", "sent_id")
@@ -178,14 +179,16 @@ def _blocks(data: bytes, place: str, column: int, on_error: OnError) -> Iterator
             block.at(number).broken = True
             continue
         comment = _COMMENT.fullmatch(line) if word is None else None
-        begins = word in ("-DOCSTART-", "SAMPLE_START") or (word is None and line.startswith("# newdoc"))
+        # Label Studio begins its file so, and sets its documents apart as sentences.
+        mark = word in ("-DOCSTART-", "SAMPLE_START") and line != _ONE_FOR_ALL
+        begins = mark or (word is None and line.startswith("# newdoc"))
         ends = not line.strip() or word == "[SEP]" or begins or (word is None and block.rows)
         if ends:
             yield block
             block = _Block(number, begins)
         if comment is not None:
             block.at(number).comments.setdefault(comment[1] or comment[3], comment[2] or comment[4] or "")
-        elif word is not None and tag is not None and not begins and word != "[SEP]":
+        elif word is not None and tag is not None and not begins and word != "[SEP]" and line != _ONE_FOR_ALL:
             block.at(number).rows.append((number, word, tag))
     yield block
 

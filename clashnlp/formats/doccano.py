@@ -49,6 +49,7 @@ _ENTITY_KEYS = (
         "manual",
         "name",
     ),
+    *("uuid", "example_uuid"),  # On attributes of these names doccano's importer would fail.
 )
 _KEYS = ("id", "text", "data", "lang", "relations", *_SPAN_KEYS)
 # doccano's names for files of no single annotator.

@@ -137,6 +137,12 @@ def test_sentences_of_one_document_with_a_text_each(load):
     assert (other.id, other.text) == ("set-13", "a")
 
 
+def test_the_export_of_label_studio(load):
+    text = "-DOCSTART- -X- O\nTroops -X- _ B-FACTION\nleft -X- _ O\nMarib -X- _ B-LOCATION\n\nQuiet -X- _ O\n\n"
+    one, other = load(text)[0]
+    assert (one.text, spans(one), other.text) == ("Troops left Marib", [("FACTION", "Troops"), ("LOCATION", "Marib")], "Quiet")
+
+
 def test_shared_task_of_2021(load):
     text = "SAMPLE_START\tO\nTroops\tB-participant\nleft\tO\n[SEP]\tO\nMarib\tB-place\n\nSAMPLE_START\tO\nQuiet\tO\n"
     one, other = load(text)[0]

@@ -1,6 +1,11 @@
+import importlib
 import json
+import sys
+import uuid
+import warnings
 import zipfile
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given, settings
@@ -237,6 +242,33 @@ def test_what_is_written_has_the_shape_that_doccano_imports(tmp_path):
     one, _ = doccano.read(tmp_path / "b.jsonl", account=Account(), on_error=pytest.fail)
     assert [(s.label, s.text) for s in one.spans] == [("FACTION", "Houthi fighters"), ("CASUALTY", "two soldiers")]
     assert dict(one.meta) == {"source": "own"}
+
+
+def test_doccanos_importer_takes_what_is_written(tmp_path, monkeypatch):
+    """The server's own parsing of labels, with its database left out; `pip install --no-deps doccano` brings it."""
+    pytest.importorskip("backend.data_import", reason="doccano is not installed")
+    for name in ("examples", "label_types", "labels", "projects"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+        monkeypatch.setitem(sys.modules, f"{name}.models", MagicMock())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        label = importlib.import_module("backend.data_import.pipeline.label")
+    spans = (
+        Span(2, 17, "FACTION", "Houthi fighters", "F1", 0.5, {"uuid": "x"}),
+        Span(28, 32, "PATRON", "Iran", "P1", attributes={"example_uuid": "y"}),
+    )
+    document = Document(TEXT, id="d", spans=spans, relations=(Relation(spans[0], spans[1], "BACKED_BY", 0.25),))
+    example = uuid.uuid4()
+    for relations in (True, False):
+        doccano.write([document], tmp_path / "a.jsonl", relations=relations)
+        row = json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8"))
+        parsed = [label.SpanLabel.parse(example, one) for one in row["entities" if relations else "label"]]
+        assert [(one.start_offset, one.end_offset, one.label) for one in parsed] == [(2, 17, "FACTION"), (28, 32, "PATRON")]
+    doccano.write([document], tmp_path / "a.jsonl")
+    row = json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8"))
+    [link] = [label.RelationLabel.parse(example, one) for one in row["relations"]]
+    names = {label.SpanLabel.parse(example, one).id: one["label"] for one in row["entities"]}
+    assert (names[link.from_id], link.type, names[link.to_id]) == ("FACTION", "BACKED_BY", "PATRON")
 
 
 def test_outcomes_inside_labels_outlive_doccano(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clashnlp import CLASH, Analysis, Document, Relation, Span
-from clashnlp.formats import labelstudio
+from clashnlp.formats import conll, labelstudio
 from clashnlp.formats.exchange import Account
 
 TEXT = "🚨 Houthi fighters backed by Iran killed two soldiers near Marib."
@@ -423,6 +423,12 @@ def test_the_tools_library_accepts_what_is_written(tmp_path):
     converter.convert_to_json(str(path), str(tmp_path / "out"), is_dir=False)
     [back] = labelstudio.read(tmp_path / "out" / "result.json", account=Account(), on_error=pytest.fail)
     assert shown(back) == shown(analysis())
+    # Its CoNLL export has no relations, no outcomes and no texts, but the spans are there, a document a task.
+    labelstudio.write([analysis(), Document("Iran left Marib", id="d2")], path, predictions=False)
+    converter.convert_to_conll2003(str(path), str(tmp_path / "conll"), is_dir=False)
+    one, other = conll.read(tmp_path / "conll" / "result.conll", account=Account(), on_error=pytest.fail)
+    assert [(s.label, s.text) for s in one.spans] == [(s.label, s.text) for s in analysis().spans]
+    assert (other.text, other.spans) == ("Iran left Marib", ())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
