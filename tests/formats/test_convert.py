@@ -1,5 +1,6 @@
 """`clashnlp convert`, and the readers and writers that it and the other commands share."""
 
+import inspect
 import json
 import logging
 import zipfile
@@ -9,7 +10,8 @@ from conftest import CORPUS
 
 from clashnlp import DataError, Document, Relation, Span
 from clashnlp.cli import main
-from clashnlp.formats import FORMATS, WRITERS, Account, read, read_documents, sources, write
+from clashnlp.commands import convert
+from clashnlp.formats import FORMATS, READERS, WRITERS, Account, read, read_documents, sources, write
 
 TEXT = "🚨 Houthi fighters backed by Iran killed two soldiers near Marib."
 SPANS = (
@@ -147,9 +149,11 @@ def test_documents_that_a_format_cannot_hold_make_it_incomplete(run, tmp_path):
         (
             "out.jsonl",
             ["--from", "labelstudio", "--from-option", "sure=1"],
-            "labelstudio takes these, each as NAME=VALUE: text_key, predict",
+            "'sure=1': labelstudio takes text_key=TEXT, predictions=true|false",
         ),
-        ("out.jsonl", ["--to-option", "a=1"], "jsonl takes these, each as NAME=VALUE: none"),
+        ("out.jsonl", ["--to-option", "a=1"], "'a=1': jsonl takes no options"),
+        ("out.jsonl", ["--from", "doccano", "--from-option", "offsets=bytes"], "takes offsets=auto|codepoints|utf16|graphemes"),
+        ("out.jsonl", ["--from", "labelstudio", "--from-option", "predictions=1"], "predictions=true|false"),
         ("out.jsonl", ["--from", "brat"], "no document to write"),
     ],
 )
@@ -161,6 +165,19 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(run, tmp_path, o
     assert (code, out) == (2, "")
     assert message in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "full"]
+
+
+def test_every_option_of_every_format_can_be_named():
+    known = {"tokenizer", "schema", "make", "account", "on_error"}  # These are for Python.
+    for taker in (*READERS.values(), *WRITERS.values()):
+        parameters = inspect.signature(taker, eval_str=True).parameters.values()
+        assert all(convert._kinds(one.annotation) for one in parameters if one.kind == one.KEYWORD_ONLY and one.name not in known)
+
+
+def test_an_output_inside_an_input_is_refused(run, tmp_path):
+    write([DOCUMENT], tmp_path / "in", format="brat")
+    code, _, err = run(tmp_path / "in", tmp_path / "in" / "out.json", "--to", "labelstudio")
+    assert (code, "is among the inputs" in err) == (2, True)
 
 
 def test_options_of_readers_and_writers(run, tmp_path):
