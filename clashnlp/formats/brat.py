@@ -33,11 +33,7 @@ def read(path: Path, *, account: Account, on_error: OnError, annotators: bool | 
 
     Events become relations from their trigger, named by the role; attributes, notes and normalisations become attributes of the span.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each line or file that cannot be used.
-        annotators: whether the uppermost folders are annotators; None where they hold files of the same names with the same texts.
+    With `annotators`, the uppermost folders are annotators; None finds out whether they hold files of the same names with the same texts.
     """
     files = open_files(path, (".ann",), on_error, zips=True)
     marked = files.asked

@@ -5,7 +5,6 @@ Below the format stands what holds for every export of INCEpTION: which layers c
 
 from __future__ import annotations
 
-import importlib
 import io
 import re
 import warnings
@@ -14,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clashnlp.errors import DataError, MissingDependencyError
-from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, note_losses, number, ordered, split_value
+from clashnlp.errors import DataError
+from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, needed, note_losses, number, ordered, split_value
 from clashnlp.formats.offsets import Extent, tokenize, touched
 from clashnlp.formats.plain import decode
 from clashnlp.formats.storage import Files, Names, open_files, part_name, stems, store
@@ -45,17 +44,13 @@ def read(
 
     An XMI file needs the `TypeSystem.xml` of its export beside it or in a folder above. Slots of spans become relations, named by the role.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each file that cannot be used.
-        layers: the layers to read, by full or last name; None for named entities and all that the project made itself.
-        label: the feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
+    `layers` are the layers to read, by full or last name; None for named entities and all that the project made itself. `label` is the
+    feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
 
     Raises:
         MissingDependencyError: dkpro-cassis is not installed.
     """
-    cassis = _cassis()
+    cassis = needed("cassis", extra="cas")
     files = open_files(path, (".xmi", ".json"), on_error, zips=True)
     for name, place, data in files.each(on_error):
         try:
@@ -78,14 +73,6 @@ def read(
             yield replace(_document(cas, (row_id, wrong), account, layers, label), meta=meta)
         except DataError as error:
             on_error(error if str(error).startswith(files.root) else DataError(f"{place}: {error}"))
-
-
-def _cassis() -> Any:
-    try:
-        return importlib.import_module("cassis")
-    except ImportError as error:
-        remedy = "UIMA CAS files need dkpro-cassis; install it with: pip install 'clashnlp[cas]'"
-        raise MissingDependencyError(remedy, name=error.name) from error
 
 
 def _load(cassis: Any, files: Files, name: str, data: bytes) -> tuple[Any, set[str | int]]:
@@ -229,7 +216,7 @@ def write(documents: Iterable[Document], path: Path, *, json: bool = False) -> A
     """
     account = Account()
     suffix = ".json" if json or path.suffix.lower() == ".json" else ".xmi"
-    store(path, _files(_cassis(), stems(documents, path, suffix, account, file_stem), suffix, account))
+    store(path, _files(needed("cassis", extra="cas"), stems(documents, path, suffix, account, file_stem), suffix, account))
     return account
 
 
@@ -340,11 +327,13 @@ def linked(ends: tuple[str, str], named: Labelled | None, account: Account, plac
 
 def names_of_attributes(document: Document, spans: Iterable[Span], account: Account) -> list[str]:
     """The names of the spans' attributes that can be names of features."""
-    names = sorted({name for span in spans for name in span.attributes})
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or name in _NO_ATTRIBUTES:
+    kept = []
+    for name in sorted({name for span in spans for name in span.attributes}):
+        if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) and name not in _NO_ATTRIBUTES:
+            kept.append(name)
+        else:
             account.drop(f"attributes whose name the format cannot hold: {name}", str(document.id))
-    return [name for name in names if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) and name not in _NO_ATTRIBUTES]
+    return kept
 
 
 def file_stem(document: Document, names: Names) -> str:

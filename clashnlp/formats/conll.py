@@ -55,13 +55,8 @@ class _Block:
 def read(path: Path, *, account: Account, on_error: OnError, documents: Division = "auto", column: int = -1) -> Iterator[Document]:
     """The documents of a file, or of the `.conll`, `.iob` and `.bio` files of a folder or zip.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        documents: what one document is. `auto` goes by `# newdoc`, `-DOCSTART-` or `SAMPLE_START` where the file has them, and else takes
-            each sentence for one, since such files are mostly shuffled.
-        column: which column holds the tags; the last one by default.
+    `documents` says what one document is: `auto` goes by `# newdoc`, `-DOCSTART-` or `SAMPLE_START` where the file has them, and else takes
+    each sentence for one, since such files are mostly shuffled. The tags stand in `column`, the last one by default.
     """
     for name, place, data in open_files(path, _SUFFIXES, on_error).each(on_error):
         blocks = list(_blocks(data, place, column, on_error))
@@ -82,11 +77,8 @@ def read(path: Path, *, account: Account, on_error: OnError, documents: Division
 def write(documents: Iterable[Document], path: Path, *, comments: bool = True) -> Account:
     """What was written: word and IOB2 tag a line, sentences apart, attributes of the schema inside the labels.
 
-    Args:
-        documents: the documents.
-        path: the file.
-        comments: begin each document with its id, language, meta data and text behind `#`; without, for tools that stumble over them, only
-            words and tags are left, and reading gives neither the text nor the offsets back.
+    Documents begin with their id, language, meta data and text behind `#`. Without `comments`, for tools that stumble over them, only words
+    and tags are left, and reading gives neither the text nor the offsets back.
     """
     account = Account()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import itertools
 import json
 import struct
@@ -15,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clashnlp.errors import DataError, MissingDependencyError
-from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, ordered, report_of, split_value
+from clashnlp.errors import DataError
+from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, needed, ordered, report_of, split_value
 from clashnlp.formats.offsets import Extent
 from clashnlp.formats.storage import open_files, replacing
 from clashnlp.types import Document, Span, identity
@@ -34,16 +33,12 @@ def read(path: Path, *, account: Account, on_error: OnError, spans_key: str | No
 
     Relations are `doc._.rel`, by the first token of each span, as far as their value is at least one half.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each file or document that cannot be read.
-        spans_key: the one group of `doc.spans` to read, without the entities; None for all.
+    `spans_key` is the one group of `doc.spans` to read, without the entities; None for all.
 
     Raises:
         MissingDependencyError: spaCy is not installed.
     """
-    spacy = _spacy()
+    spacy = needed("spacy", extra="spacy")
     for name, place, data in open_files(path, (".spacy",), on_error).each(on_error):
         try:
             # The strings of the file are those of its documents; a vocabulary of its own keeps them from piling up.
@@ -60,14 +55,6 @@ def read(path: Path, *, account: Account, on_error: OnError, spans_key: str | No
             on_error(DataError(f"{place}: is no DocBin, or a damaged one ({error!r:.120}); write it again with DocBin.to_disk"))
         finally:
             gc.enable()  # srsly leaves the collector switched off when it meets a damaged file.
-
-
-def _spacy() -> Any:
-    try:
-        importlib.import_module("spacy.tokens")
-        return importlib.import_module("spacy")
-    except ImportError as error:
-        raise MissingDependencyError("DocBin files need spaCy; install it with: pip install 'clashnlp[spacy]'", name=error.name) from error
 
 
 def _document(doc: Any, name: str, account: Account, spans_key: str | None) -> Document:
@@ -190,7 +177,7 @@ def write(documents: Iterable[Document], path: Path) -> Account:
     Raises:
         MissingDependencyError: spaCy is not installed.
     """
-    spacy = _spacy()
+    spacy = needed("spacy", extra="spacy")
     account = Account()
     docs = spacy.tokens.DocBin(store_user_data=True)
     pipelines: dict[str, Any] = {}

@@ -34,21 +34,8 @@ from clashnlp.types import Document, Span, identity
 Offsets = Literal["auto", "codepoints", "utf16", "graphemes"]
 _SPAN_KEYS = ("entities", "label", "labels", "annotations")
 _ENTITY_KEYS = (
-    *(
-        "id",
-        "span_id",
-        "label",
-        "start_offset",
-        "end_offset",
-        "text",
-        "score",
-        "user",
-        "created_at",
-        "updated_at",
-        "prob",
-        "manual",
-        "name",
-    ),
+    *("id", "span_id", "name", "label", "start_offset", "end_offset", "text", "score"),
+    *("user", "created_at", "updated_at", "prob", "manual"),
     *("uuid", "example_uuid"),  # On attributes of these names doccano's importer would fail.
 )
 _KEYS = ("id", "text", "data", "lang", "relations", *_SPAN_KEYS)
@@ -59,11 +46,7 @@ _EVERYONE, _NOBODY = "all", "unknown"
 def read(path: Path, *, account: Account, on_error: OnError, offsets: Offsets = "auto") -> Iterator[Document]:
     """The documents of an export: a .jsonl file, or a .zip or folder with one such file an annotator.
 
-    Args:
-        path: the file or folder.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        offsets: what offsets count. `auto` takes them as code points unless UTF-16, or graphemes, put more spans' ends at ends of words.
+    `offsets` says what these count; `auto` takes code points unless UTF-16, or graphemes, put more spans' ends at ends of words.
     """
     files = open_files(path, (".jsonl",), on_error)
     for name, place, data in files.each(on_error):
@@ -85,11 +68,8 @@ def read(path: Path, *, account: Account, on_error: OnError, offsets: Offsets = 
 def write(documents: Iterable[Document], path: Path, *, relations: bool = True, values: Literal["keys", "labels"] = "keys") -> Account:
     """What was written: one line a document, as doccano imports it; nested spans need a project that allows overlaps.
 
-    Args:
-        documents: the documents.
-        path: the .jsonl file.
-        relations: write the shape of projects with relations; without, spans are `[start, end, label]`.
-        values: attributes as keys of their own, which doccano forgets when it imports, or inside labels such as `CASUALTY:killed`.
+    Without `relations`, the shape is that of other projects: spans are `[start, end, label]`. Attributes are keys of their own, which
+    doccano forgets when it imports, or with `values="labels"` inside labels such as `CASUALTY:killed`.
     """
     account = Account()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clashnlp.errors import DataError
+from clashnlp.errors import DataError, MissingDependencyError
 from clashnlp.schema import CLASH
 from clashnlp.types import Document, Relation, Span
 
@@ -139,6 +140,19 @@ def text_values(row: Mapping[str, Any], taken: Collection[str]) -> dict[str, str
         for key, value in row.items()
         if key not in taken and isinstance(value, str)
     }
+
+
+def needed(module: str, *, extra: str) -> Any:
+    """The module of an optional package.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        remedy = f"this format needs {module.partition('.')[0]}; install it with: pip install 'clashnlp[{extra}]'"
+        raise MissingDependencyError(remedy, name=error.name) from error
 
 
 def number(value: object) -> float | None:

@@ -33,12 +33,9 @@ _LINK = re.compile(r"(https?|s3|gs|azure-blob)://\S+|/data/\S+")
 def read(path: Path, *, account: Account, on_error: OnError, text_key: str | None = None, predictions: bool = False) -> Iterator[Document]:
     """The documents of a .json file, or of a folder or zip of them: one for each annotation that was not cancelled.
 
-    Args:
-        path: the export, in the format that Label Studio calls JSON; JSON-MIN, CSV and CoNLL2003 lose the relations.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        text_key: the key of the task's data that holds the text, as the labelling configuration names it behind `$`; found by default.
-        predictions: read what models predicted, in place of what people annotated.
+    `text_key` is the key of the task's data that holds the text, as the labelling configuration names it behind `$`; found by default.
+    With `predictions`, what models predicted is read in place of what people annotated. Export as JSON: JSON-MIN, CSV and CoNLL2003 lose
+    the relations.
     """
     for name, file, export in open_files(path, (".json",), on_error).each(on_error):
         for at, task in _tasks(export, file, PurePosixPath(name).stem, on_error):
@@ -57,12 +54,8 @@ def read(path: Path, *, account: Account, on_error: OnError, text_key: str | Non
 def write(documents: Iterable[Document], path: Path, *, predictions: bool | None = None, model_version: str = _MODEL) -> Account:
     """What was written: tasks to import, where documents in a row that differ in their annotations alone share one.
 
-    Args:
-        documents: the documents.
-        path: the .json file.
-        predictions: write spans and relations as predictions, which annotators see and correct, or as annotations; by default, as
-            predictions where they carry scores.
-        model_version: what Label Studio calls the model whose predictions these are.
+    Annotators see predictions, and correct them; None writes those where documents carry scores, and else annotations. `model_version` is
+    what Label Studio calls the model whose predictions these are.
     """
     account = Account()
     numbers = itertools.count(1)

@@ -36,12 +36,8 @@ def read(
 ) -> Iterator[Document]:
     """The documents of a .jsonl file, or of a folder or zip of these, whose answer is accept; no answer counts as accept.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        source: which end of an arrow is a relation's head; annotators choose, and Prodigy does not know.
-        tokenizer: start and end of each token of a text, for rows without tokens whose relations have nothing but token numbers.
+    `source` is the end of an arrow that is a relation's head; annotators choose, and Prodigy does not know. `tokenizer` gives start and end
+    of each token of a text, for rows without tokens whose relations have nothing but token numbers.
     """
     for _, place, data in open_files(path, (".jsonl",), on_error).each(on_error):
         for at, row in rows(io.BytesIO(data), place, on_error):
@@ -55,10 +51,7 @@ def read(
 def write(documents: Iterable[Document], path: Path, *, source: Source = "head") -> Account:
     """What was written: one accepted row a document, with tokens that end where spans end.
 
-    Args:
-        documents: the documents.
-        path: the .jsonl file.
-        source: which end of an arrow stands for a relation's head.
+    `source` is the end of an arrow that stands for a relation's head.
     """
     account = Account()
     write_text(path, (json_text(_row(account.use(document), source)) + "\n" for document in documents))

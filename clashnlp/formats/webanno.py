@@ -32,12 +32,8 @@ def read(
 
     Slots of spans become relations, named by the role. White space between sentences is what the offsets leave room for.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each line or file that cannot be used.
-        layers: the layers to read, by full or last name; None for named entities and all that the project made itself.
-        label: the feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
+    `layers` are the layers to read, by full or last name; None for named entities and all that the project made itself. `label` is the
+    feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
     """
     for name, place, data in open_files(path, (".tsv",), on_error, zips=True).each(on_error):
         row_id, annotator = cas.identify(name)

@@ -56,7 +56,7 @@ def test_the_table_has_a_column_for_each_format():
 
 def test_the_table_leaves_out_formats_whose_package_is_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cassis", None)
-    assert "cas is left out: UIMA CAS files need dkpro-cassis; install it with: pip install 'clashnlp[cas]'" in table()
+    assert "cas is left out: this format needs cassis; install it with: pip install 'clashnlp[cas]'" in table()
 
 
 def content(document):
