@@ -1,6 +1,7 @@
 """Label Studio. The generated documents here serve the tests of the other formats too."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from clashnlp import CLASH, Analysis, Document, Relation, Span
 from clashnlp.formats import conll, labelstudio
 from clashnlp.formats.exchange import Account
 
+DATA = Path(__file__).parent / "data"
 TEXT = "🚨 Houthi fighters backed by Iran killed two soldiers near Marib."
 PIECES = [
     "قُتِل",
@@ -398,6 +400,22 @@ def test_predictions(tmp_path):
     [back] = labelstudio.read(path, account=account, on_error=pytest.fail, predictions=True)
     assert content(back)[5:] == content(analysis())[5:]
     assert dict(back.meta) == {"model_version": "clash-2"}
+
+
+def test_files_that_the_tools_library_wrote():
+    """Both from `label_studio_sdk.converter` 2.1.2, which does not install beside our other packages."""
+    account = Account()
+    one, other = labelstudio.read(DATA / "label_studio_sdk.json", account=account, on_error=pytest.fail)
+    assert shown(one) == (
+        [("F1", "FACTION", "Houthi fighters"), ("P1", "PATRON", "Iran"), ("C1", "CASUALTY", "two soldiers")],
+        [("Houthi fighters", "BACKED_BY", "Iran")],
+    )
+    assert shown(other) == ([("C1", "CASUALTY", "ستة جنود"), ("L1", "LOCATION", "حلب")], [("ستة جنود", "LOCATED_IN", "حلب")])
+    assert (account.spans, account.repaired, account.dropped) == (5, {}, {})
+    found = list(conll.read(DATA / "label_studio_sdk.conll", account=Account(), on_error=pytest.fail))
+    assert [[(s.label, s.text) for s in document.spans] for document in found] == [
+        [(s.label, s.text) for s in document.spans] for document in (one, other)
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
