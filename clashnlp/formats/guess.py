@@ -91,8 +91,11 @@ def _of_lines(path: Path) -> str:
         return "jsonl"
     if "_task_hash" in row or row.get("answer") in ("accept", "reject", "ignore") or ("tokens" in row and "spans" in row):
         return "prodigy"
-    marks = [row[key] for key in ("entities", "label", "labels", "annotations") if isinstance(row.get(key), list)]
-    if "spans" not in row and ("entities" in row or any(isinstance(mark, list | dict) for found in marks for mark in found)):
+    if "spans" in row:
+        return "jsonl"
+    # doccano's lists of spans may be empty; categories, and our own `labels`, are lists of texts.
+    marks = [row[key] for key in ("label", "labels", "annotations") if isinstance(row.get(key), list) and (row[key] or key == "label")]
+    if "entities" in row or "Comments" in row or any(not isinstance(next(iter(mark), []), str) for mark in marks):
         return "doccano"
     return "jsonl"
 

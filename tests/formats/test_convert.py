@@ -235,8 +235,9 @@ def test_formats_of_one_suffix_are_told_by_what_they_hold(tmp_path):
 
 
 def test_files_of_several_annotators_in_a_folder_name_them(tmp_path):
-    for who in ("amal", "omar"):
-        (tmp_path / f"{who}.jsonl").write_text(json.dumps({"id": 1, "text": TEXT, "label": [[2, 17, "FACTION"]]}), encoding="utf-8")
+    for who, marks in (("amal", [[2, 17, "FACTION"]]), ("omar", [[2, 17, "FACTION"]]), ("unknown", [])):
+        (tmp_path / f"{who}.jsonl").write_text(json.dumps({"id": 1, "text": TEXT, "label": marks, "Comments": []}), encoding="utf-8")
+    assert list(sources(tmp_path)) == [(tmp_path, "doccano")]
     assert [document.meta["annotator"] for document in read(tmp_path)] == ["amal", "omar"]
 
 
