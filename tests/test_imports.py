@@ -37,6 +37,8 @@ ORDER = [
     "mistakes",
     "evaluate",
     "view",
+    "plots",
+    "report_html",
     "output",
     "training",
     "commands",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from clashnlp.backends import NAMES
+from clashnlp.backends import NAMES, PRECISIONS
 from clashnlp.errors import MissingDependencyError
 from clashnlp.model import BATCH_TOKENS, ClashModel
 
@@ -54,6 +54,7 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="model folder or Hub id (default: the embedded model)")
     command.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
     command.add_argument("--backend", choices=("auto", *NAMES), default="auto", help="auto: torch if there is a GPU, else onnx")
+    command.add_argument("--precision", choices=PRECISIONS, help="of the encoder (default: float32 on a CPU, bfloat16 on a GPU)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     command.add_argument("--batch-tokens", type=positive, default=BATCH_TOKENS, help=f"tokens read at once (default: {BATCH_TOKENS})")
     command.add_argument("--threads", type=positive, help="CPU threads (default: all)")
@@ -67,7 +68,12 @@ def load_model(options: argparse.Namespace) -> ClashModel:
         gpu = options.device.startswith("cuda") or (options.device == "auto" and Path("/dev/nvidia0").exists())
         backend = "torch" if gpu and find_spec("torch") else "onnx"
     return ClashModel.from_pretrained(
-        options.model, revision=options.revision, backend=backend, device=options.device, threads=options.threads
+        options.model,
+        revision=options.revision,
+        backend=backend,
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
     )
 
 
