@@ -59,9 +59,8 @@ def long_text(model: ClashModel) -> None:
         begin = time.perf_counter()
         model.predict(text)
         spent.append(time.perf_counter() - begin)
-    print(
-        f"a text of {len(short):,} characters: {spent[0]:.2f} s; ten times as long: {spent[1]:.2f} s, {spent[1] / spent[0]:.1f} times as much"
-    )
+    ratio = spent[1] / spent[0]
+    print(f"a text of {len(short):,} characters: {spent[0]:.2f} s; ten times as long: {spent[1]:.2f} s, {ratio:.1f} times as much")
 
 
 def records(model: ClashModel, number: int) -> None:
@@ -88,9 +87,7 @@ def stream(model: ClashModel, number: int) -> None:
     for done, _ in enumerate(model.predict_many(reports()), start=1):
         if done % max(number // 10, 1) == 0:
             held.append(memory())
-    print(
-        f"{number:,} reports in a stream: {held[0]:.0f} MB after a tenth, {held[-1]:.0f} MB at the end, {max(held) - held[0]:+.0f} MB at most"
-    )
+    print(f"{number:,} reports in a stream: {held[0]:.0f} MB after a tenth, then {max(held) - held[0]:+.0f} MB at most")
 
 
 def memory() -> float:

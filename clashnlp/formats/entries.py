@@ -5,10 +5,9 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from clashnlp.errors import DataError
-from clashnlp.formats import SUFFIXES, input_files, jsonl, read_documents
+from clashnlp.formats import jsonl, read_documents, sources
 from clashnlp.types import Document
 
 
@@ -25,14 +24,14 @@ class Entry:
 def read_entries(paths: Iterable[str], *, rows: bool = False, on_error: Callable[[str, DataError], None]) -> Iterator[Entry]:
     """The documents of files and folders, in order; `rows` keeps the lines. `on_error` gets the file and the problem."""
     for path in paths:
-        for file in input_files(Path(path), on_error=lambda error, path=path: on_error(path, error)):  # type: ignore[misc]
+        for file, kind in sources(path, on_error=lambda error, path=path: on_error(path, error)):  # type: ignore[misc]
             name = str(file)
 
             def refuse(error: DataError, name: str = name) -> None:
                 on_error(name, error)
 
-            if SUFFIXES.get(file.suffix.lower()) != "jsonl":
-                yield from (Entry(document, name) for document in read_documents(file, on_error=refuse))
+            if kind != "jsonl":
+                yield from (Entry(document, name) for document in read_documents(file, format=kind, on_error=refuse))
                 continue
             try:
                 with file.open("rb") as stream:
