@@ -38,6 +38,7 @@ ORDER = [
     "evaluate",
     "view",
     "output",
+    "suggest",
     "training",
     "commands",
     "cli",
