@@ -30,6 +30,7 @@ ORDER = [
     "records",
     "rows",
     "store",
+    "card",
     "network",
     "backends",
     "model",

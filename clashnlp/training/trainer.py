@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from transformers.utils import logging as hf_logging
 from clashnlp import store
 from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE
 from clashnlp.backends.torch import TorchBackend
+from clashnlp.card import write_card
 from clashnlp.config import ModelConfig
 from clashnlp.errors import DataError, ModelError
 from clashnlp.evaluate import evaluate, scored_keys
@@ -160,13 +161,14 @@ def train(
     report(attribute_report(metrics))
     facts = {
         "documents": len(train_documents),
+        "langs": dict(train_report.langs.most_common()),
         "epochs": round(trainer.state.epoch or 0, 2),
         "seconds": round(sum(entry.get("train_runtime", 0) for entry in trainer.state.log_history)),
         "before": before(options.init),
         "dev": {"documents": len(dev_documents), **{f"{key}_f1": metrics[key]["f1"] for key in ("spans", "relations")}},
     }
     if trainer.is_world_process_zero():
-        save_model(output, network, tokenizer, config.replace(training=facts))
+        save_model(output, network, tokenizer, config.replace(training=facts), metrics=metrics)
         shutil.rmtree(output / CHECKPOINTS)  # Four times the model's size, and of no use once it is whole.
     return metrics
 
@@ -195,8 +197,10 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | 
     return None
 
 
-def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config: ModelConfig) -> None:
-    """Writes a model folder: configuration, tokenizer, weights, and the graphs for onnxruntime."""
+def save_model(
+    folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config: ModelConfig, *, metrics: Mapping[str, Any] | None = None
+) -> None:
+    """Writes a model folder: configuration, tokenizer, weights, the graphs for onnxruntime, and the card, with the metrics if given."""
     folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / store.CONFIG_FILE)
     tokenizer.save(folder / store.TOKENIZER_FILE)
@@ -204,6 +208,7 @@ def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config
         (folder / name).unlink(missing_ok=True)  # Graphs of other weights must not survive a cut between the next two lines.
     save_weights(network, folder / store.WEIGHTS_FILE)
     export_onnx(folder)
+    write_card(folder, config, metrics=metrics)
 
 
 class ClashTrainer(Trainer):
