@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import CORPUS, KINDS
+from huggingface_hub import ModelCard
 
 from clashnlp import CLASH, ClashModel, DataError, Document, ModelConfig, ModelError, Relation, Schema, Span
 from clashnlp.config import RELATION_THRESHOLD
@@ -89,6 +90,46 @@ def test_training_goes_on_from_a_trained_model(people, tmp_path):
     again = train(**files, output=tmp_path / "again", options=options, report=said.append)
     # With next to no learning the trained heads must still be there.
     assert again["spans"]["f1"] > metrics["spans"]["f1"] - 0.05
+
+
+def test_calibration_on_many_documents_outlives_a_few(people, tmp_path):
+    folder, _, _, _ = people
+    few = write(tmp_path / "few.jsonl", residents(4, 3))
+    before = ModelConfig.load(folder / "model" / "config.json")
+    before.replace(tag_temperature=1.23, span_thresholds={"PER": 0.2, "LOC": 0.2}, relation_thresholds={"Live_In": 0.41}).save(
+        folder / "model" / "config.json"
+    )
+    options = TrainOptions(init=folder / "model", epochs=1, learning_rate=1e-6, bf16=False)
+    train(train_files=[few], dev_files=[few], output=tmp_path / "m", options=options, report=lambda _: None)
+    after = ModelConfig.load(tmp_path / "m" / "config.json")
+    assert (after.tag_temperature, after.span_thresholds["PER"], after.relation_thresholds["Live_In"]) == (1.23, 0.2, 0.41)
+    # A hundred spans are enough to fit anew; a hundred relations are not there.
+    many = write(tmp_path / "many.jsonl", residents(40, 4))
+    train(train_files=[few], dev_files=[many], output=tmp_path / "n", options=options, report=lambda _: None)
+    fitted = ModelConfig.load(tmp_path / "n" / "config.json")
+    assert fitted.tag_temperature != 1.23
+    assert fitted.relation_thresholds["Live_In"] == 0.41
+    before.save(folder / "model" / "config.json")
+
+
+def test_old_documents_are_drawn_twice_as_many(people, tmp_path):
+    folder, _, _, _ = people
+    few = write(tmp_path / "few.jsonl", residents(4, 3))
+    said: list[str] = []
+    options = TrainOptions(init=folder / "model", old=[folder / "train.jsonl"], epochs=1, bf16=False)
+    train(train_files=[few], dev_files=[few], output=tmp_path / "m", options=options, report=said.append)
+    assert said[0].startswith("train: 12 documents (en 12)")
+    assert said[1] == "  8 of these documents were drawn from the old ones"
+
+
+def test_training_writes_a_card_with_what_it_learned_from(people):
+    folder, metrics, _, _ = people
+    card = ModelCard.load(folder / "model" / "README.md")
+    assert card.data.language == ["en"]
+    assert {one.metric_name for one in card.data.eval_results} == {"span F1", "relation F1"}
+    assert "120 annotated documents (en 120), 6.0 passes" in card.text
+    row = metrics["relations"]["labels"]["Live_In"]
+    assert f"| Live_In | {row['precision']:.3f} |" in card.text
 
 
 def test_resuming_takes_up_the_last_checkpoint(people, tmp_path):

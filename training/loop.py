@@ -2,9 +2,9 @@
 
     python training/loop.py --work DIR [--old training/corpus] [--reports dev.jsonl]
 
-`training/posts.inline` stands for a user's own reports. Cross-validated: each third of it is measured on after training on the other two, 48
-posts, of which every fifth is the `--dev` of `clashnlp train`. The held-out third has no part in training or choosing. `--old` is shown
-to the model again in training; `--reports` are documents of the kind that the embedded model was trained on, to see what is forgotten.
+`training/posts.inline` stands for a user's own reports. Cross-validated: each third of it is measured on after training on the other
+two, 48 posts, of which every fifth is the `--dev` of `clashnlp train`. The held-out third has no part in training or choosing. `--old` is
+that of `clashnlp train`; `--reports` are documents of the kind that the embedded model was trained on, to see what is forgotten.
 """
 
 import argparse
@@ -75,10 +75,10 @@ def main() -> None:
             (folder / f"{name}.jsonl").write_text("".join(map(jsonl.write, documents)), encoding="utf-8")
         begun = time.monotonic()
         train(
-            train_files=[folder / "train.jsonl", *args.old],
+            train_files=[folder / "train.jsonl"],
             dev_files=[folder / "dev.jsonl"],
             output=folder / "model",
-            options=TrainOptions(),
+            options=TrainOptions(old=args.old),
         )
         minutes.append((time.monotonic() - begun) / 60)
         trained = ClashModel.from_pretrained(folder / "model")

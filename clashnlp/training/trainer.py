@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 from transformers import (
     EarlyStoppingCallback,
@@ -52,6 +53,8 @@ log = logging.getLogger(__name__)
 _SMALL_WIDTH = 512
 _LEARNING_RATES = (2e-4, 3e-5)
 _PATIENCE = 4
+# Documents of an earlier training that are shown again, for each new one.
+_OLD_SHARE = 2
 CHECKPOINTS = "checkpoints"
 
 
@@ -63,6 +66,8 @@ class TrainOptions:
         init: a clashnlp model (None: the embedded one) or a transformers encoder, as a folder or a Hub id.
         schema: what to learn: a Schema, "clash" for that of the annotation guidelines, "data" for the labels that the files use, or None
             for that of `init` ("clash", where `init` is a bare encoder).
+        old: annotated files that `init` learned from: two of their documents for each new one are drawn and learned again, so that less is
+            forgotten (Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal").
         epochs: passes over the training documents, unless the development score stops rising before.
         batch_documents: documents in a step.
         learning_rate: peak of the encoder's rate; None takes 2e-4 for encoders up to 512 wide and 3e-5 for wider ones.
@@ -78,6 +83,7 @@ class TrainOptions:
 
     init: str | Path | None = None
     schema: Schema | str | None = None
+    old: Sequence[str | Path] = ()
     epochs: float = 12
     batch_documents: int = 4
     learning_rate: float | None = None
@@ -119,6 +125,8 @@ def train(
     train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
     if not train_documents or not dev_documents:
         raise DataError("the training files and the development files must each hold at least one document")
+    old_documents = _drawn(read_annotated(options.old), _OLD_SHARE * len(train_documents), options.seed)
+    train_documents += old_documents
     schema = options.schema
     if isinstance(schema, str):
         if schema not in ("clash", "data"):
@@ -132,6 +140,8 @@ def train(
     _, train_report = make_examples(train_documents, tokenizer, config, name="train")
     dev_examples, dev_report = make_examples(dev_documents, tokenizer, config, name="dev")
     report(str(train_report))
+    if old_documents:
+        report(f"  {len(old_documents)} of these documents were drawn from the old ones")
     report(str(dev_report))
     if not train_report.spans:
         raise DataError("the training files hold no span, so there is nothing to learn")
@@ -173,6 +183,12 @@ def train(
     return metrics
 
 
+def _drawn(documents: list[Document], number: int, seed: int) -> list[Document]:
+    """That many of the documents, or all of them, in their order."""
+    chosen = np.random.default_rng(seed).permutation(len(documents))[:number]
+    return [documents[at] for at in sorted(chosen.tolist())]
+
+
 def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | None:
     """The checkpoint to go on from, if any; without `resume` those of an earlier run are removed.
 
@@ -181,7 +197,7 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | 
     """
     run = {
         name: str(getattr(options, name))
-        for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")
+        for name in ("init", "schema", "old", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")
     }
     run["files"] = " ".join(files)
     path = folder / "run.json"
