@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clashnlp import relations, spans
-from clashnlp.backends import Backend, load_backend
+from clashnlp.backends import Backend, Runtime, load_backend
 from clashnlp.batching import make_batches
 from clashnlp.card import write_card
 from clashnlp.config import RELATION_THRESHOLD, ModelConfig
@@ -51,7 +51,7 @@ class ClashModel:
         self._backend = backend
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # noqa: PLR0913 (each is named at the call)
         cls,
         name: str | Path | None = None,
         *,
@@ -59,15 +59,17 @@ class ClashModel:
         backend: str = "onnx",
         device: str = "cpu",
         threads: int | None = None,
+        precision: str | None = None,
     ) -> ClashModel:
         """The model of that name.
 
         Args:
             name: a folder that training wrote, an id on the Hugging Face Hub, or None for the model inside the package.
             revision: branch, tag or commit, for a model on the Hub.
-            backend: "onnx" (needs neither torch nor transformers) or "torch".
+            backend: "onnx" (needs neither torch nor transformers), "openvino" (faster on most CPUs) or "torch".
             device: "cpu", "cuda" or "auto".
             threads: CPU threads; None lets the runtime choose.
+            precision: "float32" or "bfloat16", of the encoder; None is float32 on a CPU and bfloat16 on CUDA.
 
         Raises:
             ModelError: there is no such model, or its files cannot be read; the message names what is wrong.
@@ -76,7 +78,8 @@ class ClashModel:
         folder = find_model(name, revision=revision)
         config = ModelConfig.load(folder / CONFIG_FILE)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
-        return cls(config, tokenizer, load_backend(backend, folder, config, device=device, threads=threads), folder=folder)
+        runtime = Runtime(device=device, threads=threads, precision=precision)
+        return cls(config, tokenizer, load_backend(backend, folder, config, runtime), folder=folder)
 
     def save_pretrained(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None, license: str | None = None) -> Path:
         """The folder, with the files that the model was loaded from, its configuration as it is now, and a card, README.md.

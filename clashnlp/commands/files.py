@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from clashnlp.errors import DataError
 from clashnlp.formats import SUFFIXES, read_documents
+from clashnlp.formats.storage import replacing
 from clashnlp.types import Document
 
 # Exit codes: all done; some input could not be used, and each is named; the command itself could not be carried out.
@@ -64,10 +65,8 @@ def read_reports(options: argparse.Namespace, problems: Problems) -> Iterator[Do
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes its name once all is written, so that a run that fails leaves an earlier output as it was."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         yield file
-    part.replace(path)
 
 
 def progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from clashnlp.commands.files import DONE
-from clashnlp.commands.options import amount, needs_train_extra, positive, share
-from clashnlp.errors import DataError
+from clashnlp.commands.options import amount, needs_train_extra, positive, read_schema, share
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,17 +34,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carries the command out."""
     from clashnlp.evaluate import summary
-    from clashnlp.schema import Schema
 
     with needs_train_extra():
         from clashnlp.training.trainer import TrainOptions, train
 
-    schema: Schema | str | None = options.schema
-    if isinstance(schema, str) and schema not in ("clash", "data"):
-        try:
-            schema = Schema.from_dict(json.loads(Path(schema).read_text(encoding="utf-8")))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{options.schema}: not a JSON file ({error})") from None
+    schema = read_schema(options.schema)
     names = (
         "init",
         "old",
