@@ -89,6 +89,7 @@ def test_training_goes_on_from_a_trained_model(people, tmp_path):
     options = TrainOptions(init=folder / "model", epochs=1, learning_rate=1e-6, bf16=False)
     files = {"train_files": [folder / "train.jsonl"], "dev_files": [folder / "dev.jsonl"]}
     again = train(**files, output=tmp_path / "again", options=options, report=said.append)
+    assert [line.split(":")[0] for line in said if line.startswith("epoch")] == ["epoch 0.0", "epoch 1.0"]
     # With next to no learning the trained heads must still be there.
     assert again["spans"]["f1"] > metrics["spans"]["f1"] - 0.05
 

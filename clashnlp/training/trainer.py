@@ -151,7 +151,7 @@ def train(
     loss = JointLoss(network, config, attribute_weight=options.attribute_weight, relation_weight=options.relation_weight)
     trainer = ClashTrainer(
         model=loss,
-        args=_arguments(output, network, options),
+        args=_arguments(output, network, options, trained=bool(config.span_thresholds)),
         train_dataset=reports,
         eval_dataset=datasets.Dataset.from_list(dev_examples),
         data_collator=Collator(config, tokenizer.prefix, tokenizer.suffix),
@@ -296,7 +296,7 @@ class _Progress(TrainerCallback):
         self._loss.own_mistakes = state.global_step >= self._after * state.max_steps
 
 
-def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> TrainingArguments:
+def _arguments(output: Path, network: ClashNetwork, options: TrainOptions, *, trained: bool) -> TrainingArguments:
     rate = options.learning_rate
     if rate is None:
         rate = _LEARNING_RATES[network.encoder.config.hidden_size > _SMALL_WIDTH]
@@ -310,6 +310,8 @@ def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> Tr
         lr_scheduler_type="linear",
         bf16=_fast_bf16() if options.bf16 is None else options.bf16,
         use_cpu=not torch.cuda.is_available(),
+        # A trained model is measured before as well, since more training can make it worse.
+        eval_on_start=trained and not options.resume,
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,
