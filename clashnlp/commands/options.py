@@ -13,6 +13,7 @@ from pathlib import Path
 
 from clashnlp.backends import NAMES, PRECISIONS
 from clashnlp.errors import DataError, MissingDependencyError
+from clashnlp.formats import FORMATS
 from clashnlp.model import BATCH_TOKENS, ClashModel
 from clashnlp.near import NEAR
 from clashnlp.schema import Schema
@@ -50,6 +51,14 @@ def day(value: str) -> datetime.date:
         return datetime.date.fromisoformat(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a day such as 2018-03-03, it is {value!r}") from None
+
+
+def add_inputs(command: argparse.ArgumentParser) -> None:
+    """Adds the reports to read, and how to read them; `files.read_reports` reads them."""
+    kinds = ".txt, .jsonl, .csv, .tsv or .parquet files, folders of these, or - for standard input"
+    command.add_argument("inputs", nargs="+", metavar="INPUT", help=kinds)
+    command.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
+    command.add_argument("--input-format", choices=FORMATS, help="read every input as this format; - is text unless told otherwise")
 
 
 def read_schema(value: str | None) -> Schema | str | None:

@@ -14,6 +14,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("train", help="train a model on annotated reports")
     command.add_argument("--train", nargs="+", required=True, metavar="FILE", help="annotated documents to learn from")
     command.add_argument("--dev", nargs="+", required=True, metavar="FILE", help="annotated documents to choose by")
+    old = "annotated documents that --init learned from: twice as many as of --train are drawn and learned again, against forgetting"
+    command.add_argument("--old", nargs="+", metavar="FILE", help=old)
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
     command.add_argument("--init", help="model or transformers encoder to begin with, folder or Hub id (default: the embedded model)")
     command.add_argument("--schema", help="'clash', 'data' for the labels that the files use, or a JSON file (default: as in --init)")
@@ -39,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     schema = read_schema(options.schema)
     names = (
         "init",
+        "old",
         "epochs",
         "batch_documents",
         "learning_rate",
