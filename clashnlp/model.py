@@ -139,9 +139,9 @@ class ClashModel:
             # A token has three to five characters on average; an empty report takes memory as well.
             size += len(document.text) + _LEAST_SIZE
             if size >= 4 * _READ_AHEAD * batch_tokens:
-                yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
+                yield from self.decode_many(self.read(held, batch_tokens=batch_tokens))
                 held, size = [], 0
-        yield from map(self.decode, self.read(held, batch_tokens=batch_tokens))
+        yield from self.decode_many(self.read(held, batch_tokens=batch_tokens))
 
     def records(self, documents: Iterable[str | Document], *, published: datetime.date | None = None) -> Records:
         """The clashes that the reports tell of: who against whom, where, when, with what losses, and who says so.
@@ -193,43 +193,67 @@ class ClashModel:
 
     def decode(self, reading: Reading) -> Analysis:
         """The spans and relations of a document that the encoder has read."""
-        config, document, tokens = self.config, reading.document, reading.tokens
-        schema = config.schema
-        found = spans.decode(
-            reading.tags.reshape(len(tokens.words), len(schema.labels), len(spans.TAGS)),
-            temperature=config.tag_temperature,
-            thresholds=spans.thresholds_of(schema.labels, config.span_thresholds, 0.0),
+        return next(self.decode_many([reading]))
+
+    def decode_many(self, readings: Sequence[Reading]) -> Iterator[Analysis]:
+        """The same for several documents, in order; their pairs are weighed together, which is faster."""
+        schema, config = self.config.schema, self.config
+        thresholds = spans.thresholds_of(schema.labels, config.span_thresholds, 0.0)
+        shape = (-1, len(schema.labels), len(spans.TAGS))
+        found = [spans.decode(one.tags.reshape(shape), temperature=config.tag_temperature, thresholds=thresholds) for one in readings]
+        pairs = [
+            relations.candidates(
+                these.rows, one.tokens.sentences, schema, max_distance=config.max_distance, max_sentences=config.max_sentences
+            )
+            for these, one in zip(found, readings, strict=True)
+        ]
+        weighed = self._weigh(readings, found, pairs)
+        for one, these, those, (attributes, logits) in zip(readings, found, pairs, weighed, strict=True):
+            kept = relations.decode(
+                logits,
+                those,
+                these.scores[those.pairs].prod(axis=1),
+                temperature=config.relation_temperature,
+                thresholds=spans.thresholds_of(
+                    [relation.label for relation in schema.relations], config.relation_thresholds, RELATION_THRESHOLD
+                ),
+            )
+            document, ends = one.document, those.pairs
+            predicted = self._spans(document.text, one.tokens, these, attributes)
+            yield Analysis(
+                text=document.text,
+                id=document.id,
+                lang=document.lang,
+                spans=tuple(predicted),
+                relations=tuple(
+                    Relation(predicted[ends[pair, 0]], predicted[ends[pair, 1]], schema.relations[relation].label, score)
+                    for pair, relation, score in kept
+                ),
+                meta=document.meta,
+            )
+
+    def _weigh(
+        self, readings: Sequence[Reading], found: Sequence[spans.WordSpans], pairs: Sequence[relations.Candidates]
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Attribute logits (s, V) of each document's spans and relation logits (p, R) of its pairs. The documents are laid end to end."""
+        if not readings:
+            return
+        schema = self.config.schema
+        words, members, ends = (
+            _offsets(sizes) for sizes in ([len(one.states) for one in readings], list(map(len, found)), [len(one.pairs) for one in pairs])
         )
-        pairs = relations.candidates(
-            found.rows, tokens.sentences, schema, max_distance=config.max_distance, max_sentences=config.max_sentences
-        )
-        attributes = np.zeros((len(found), len(schema.values) or 1), dtype=np.float32)
-        logits = np.zeros((len(pairs.pairs), len(schema.relations) or 1), dtype=np.float32)
-        for words, members, chosen in relations.blocks(found.rows, pairs.pairs):
-            rows = found.rows[members] - np.array([words.start, words.start, 0])
-            inside = np.searchsorted(members, pairs.pairs[chosen])
-            attributes[members], logits[chosen] = self._backend.relate(reading.states[words], rows, inside, pairs.features[chosen])
-        kept = relations.decode(
-            logits,
-            pairs,
-            found.scores[pairs.pairs].prod(axis=1),
-            temperature=config.relation_temperature,
-            thresholds=spans.thresholds_of(
-                [relation.label for relation in schema.relations], config.relation_thresholds, RELATION_THRESHOLD
-            ),
-        )
-        predicted = self._spans(document.text, tokens, found, attributes)
-        return Analysis(
-            text=document.text,
-            id=document.id,
-            lang=document.lang,
-            spans=tuple(predicted),
-            relations=tuple(
-                Relation(predicted[pairs.pairs[pair, 0]], predicted[pairs.pairs[pair, 1]], schema.relations[relation].label, score)
-                for pair, relation, score in kept
-            ),
-            meta=document.meta,
-        )
+        states = np.concatenate([one.states for one in readings])
+        rows = np.concatenate([one.rows + np.array([at, at, 0]) for one, at in zip(found, words, strict=False)])
+        index = np.concatenate([one.pairs + at for one, at in zip(pairs, members, strict=False)])
+        features = np.concatenate([one.features for one in pairs])
+        attributes = np.zeros((members[-1], len(schema.values) or 1), dtype=np.float32)
+        logits = np.zeros((ends[-1], len(schema.relations) or 1), dtype=np.float32)
+        for stretch, inside, chosen in relations.blocks(rows, index):
+            local = np.searchsorted(inside, index[chosen])
+            moved = rows[inside] - np.array([stretch.start, stretch.start, 0])
+            attributes[inside], logits[chosen] = self._backend.relate(states[stretch], moved, local, features[chosen])
+        for at in range(len(readings)):
+            yield attributes[members[at] : members[at + 1]], logits[ends[at] : ends[at + 1]]
 
     def _spans(self, text: str, tokens: Tokens, found: spans.WordSpans, attributes: NDArray[np.float32]) -> list[Span]:
         schema = self.config.schema
@@ -247,3 +271,8 @@ class ClashModel:
                 column += len(attribute.values)
             result.append(Span(start, end, label, text[start:end], f"{prefixes[label]}{counts[label]}", score, values))
         return result
+
+
+def _offsets(sizes: Sequence[int]) -> list[int]:
+    """Where each of several things laid end to end begins, and where the last one ends."""
+    return [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
