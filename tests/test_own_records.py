@@ -1,8 +1,8 @@
 """Records of 12 reports of our own, in four languages, against rows that were written before the rules had seen the reports.
 
 The rows are a language model's reading; no person has checked them. Seven values in them were put right after the first measurement: they
-went against the counting rules of this library ("more than 50" is 50 or more) or against the guidelines. Run with -s to see the figures, and
-what is wrong.
+went against the counting rules of this library ("more than 50" is 50 or more) or against the guidelines. Run with -s to see the figures
+and what is wrong.
 """
 
 import datetime
