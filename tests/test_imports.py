@@ -38,6 +38,7 @@ ORDER = [
     "evaluate",
     "view",
     "output",
+    "jobs",
     "training",
     "commands",
     "cli",

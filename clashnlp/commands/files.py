@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from clashnlp.errors import DataError
 from clashnlp.formats import SUFFIXES
@@ -37,15 +36,6 @@ def check_output(output: Path | None, inputs: Sequence[str]) -> None:
         inside = name.is_dir() and output.suffix.lower() in SUFFIXES and output.resolve().is_relative_to(name.resolve())
         if inside or (name.exists() and output.exists() and output.samefile(name)):
             raise DataError(f"{output} is among the inputs; write to another place")
-
-
-@contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its name once all is written, so that a run that fails leaves an earlier output as it was."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        yield file
-    part.replace(path)
 
 
 def progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import IO
 
 from clashnlp import output
-from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, written_whole
+from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress
+from clashnlp.commands.jobs import add_job, run_job
 from clashnlp.commands.options import add_model, day, load_model
 from clashnlp.errors import DataError
 from clashnlp.formats import FORMATS, read_documents
-from clashnlp.output import OUTPUT_FORMATS
+from clashnlp.output import OUTPUT_FORMATS, written_whole
 from clashnlp.types import Document
 
 
@@ -31,11 +32,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
     command.add_argument("--input-format", choices=FORMATS, help="read every input as this format; - is text unless told otherwise")
     add_model(command)
+    add_job(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carries the command out."""
+    if options.output_dir is not None:
+        return run_job(options)
+    if options.resume or options.engine != "local":
+        raise DataError("--resume and --engine are for jobs; name their folder with --output-dir")
     check_output(options.output, options.inputs)
     if options.output is None and sys.stdout is None:
         raise DataError("standard output is closed; name a file with -o")

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from clashnlp.errors import DataError
 from clashnlp.formats import inline, jsonl, plain, table
+from clashnlp.formats.plain import Source
 from clashnlp.types import Document
 
 # What a reader does with a part of a file that it cannot use. Readers go on with the rest when it returns.
@@ -66,10 +66,23 @@ def read_documents(
     if str(path) == STANDARD_INPUT:
         if sys.stdin is None:
             raise DataError("standard input is closed")
-        read = _reader(format or "text", text_column, annotated, on_error)
-        yield from read(sys.stdin.buffer, "standard input", "")
+        read = reader(format or "text", text_column=text_column, annotated=annotated, on_error=on_error)
+        yield from read(sys.stdin.buffer, Source("standard input", ""))
         return
-    path = Path(path)
+    for file, kind, name in list_files(Path(path), format=format, on_error=on_error):
+        try:
+            with file.open("rb") as stream:
+                yield from reader(kind, text_column=text_column, annotated=annotated, on_error=on_error)(stream, Source(str(file), name))
+        except OSError as error:
+            on_error(DataError(f"{file}: {error.strerror or error}"))
+
+
+def list_files(path: Path, *, format: str | None, on_error: OnError) -> Iterator[tuple[Path, str, str]]:
+    """The files of a folder in the order of their names, or the file itself: each with its format and the name for its documents.
+
+    Raises:
+        DataError: through `on_error`, where there is no file or no reader for it.
+    """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
         if not files:
@@ -81,12 +94,7 @@ def read_documents(
         if kind is None:
             on_error(DataError(f"{file}: no reader for {file.suffix or 'a file without suffix'}; rename it or name its --input-format"))
             continue
-        name = _text(file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem)
-        try:
-            with file.open("rb") as stream:
-                yield from _reader(kind, text_column, annotated, on_error)(stream, str(file), name)
-        except OSError as error:
-            on_error(DataError(f"{file}: {error.strerror or error}"))
+        yield file, kind, _text(file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem)
 
 
 def _text(name: str) -> str:
@@ -94,7 +102,8 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", errors="replace")
 
 
-def _reader(kind: str, text_column: str, annotated: bool, on_error: OnError) -> Callable[[BinaryIO, str, str], Iterator[Document]]:
+def reader(kind: str, *, text_column: str, annotated: bool, on_error: OnError) -> Callable[..., Iterator[Document]]:
+    """The reader of a format: called with a stream and its `Source`."""
     if kind == "jsonl":
         make = Document.from_dict if annotated else partial(jsonl.report, text_column=text_column)
         return partial(jsonl.read, make=make, on_error=on_error)

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any
 
 from clashnlp.errors import DataError
-from clashnlp.formats.plain import decode
+from clashnlp.formats.plain import Source, decode
 from clashnlp.types import Document
 
 ANNOTATION_KEYS = ("spans", "relations", "labels")
+_BLANK = re.compile(rb"(\xef\xbb\xbf)?\s*\Z")
+
+
+def blank(line: bytes) -> bool:
+    """Whether nothing stands on the line, so that it is no row."""
+    return _BLANK.match(line) is not None
 
 
 def read(
-    stream: BinaryIO,
-    place: str,
-    name: str,
+    stream: Iterable[bytes],
+    source: Source,
     *,
     make: Callable[[Any], Document] = Document.from_dict,
     on_error: Callable[[DataError], None],
 ) -> Iterator[Document]:
-    """The documents of the file, each made of its line's value; one without an id gets the file's name and its line."""
-    for number, line in enumerate(stream, start=1):
-        at = f"{place}:{number}"
+    """The documents of the lines, each made of its line's value; one without an id gets the file's name and its line."""
+    for number, line in enumerate(stream, start=source.skipped + 1):
+        at = f"{source.place}:{number}"
         try:
-            text = decode(line, at)
-            if not text.strip():
+            if blank(line):
                 continue
+            text = decode(line, at)
             # NaN is what tools write where a table has no value; it is no JSON, and would make none of the output.
             row = json.loads(text, parse_constant=lambda _: None)
             if isinstance(row, dict) and row.get("id") is None:
-                row["id"] = f"{name}-{number}" if name else str(number)
+                row["id"] = f"{source.name}-{number}" if source.name else str(number)
             document = make(row)
+            source.check(document)
         except DataError as error:
             on_error(error if str(error).startswith(at) else DataError(f"{at}: {error}"))
         except (ValueError, RecursionError) as error:
