@@ -28,7 +28,7 @@ def model_digest(folder: Path) -> dict[str, str]:
 
 
 class Job:
-    """A job's folder, held by this process until the job is closed.
+    """A job's folder; a `with` statement holds it against other processes.
 
     Args:
         folder: where the shards are written; made where it is not there.
@@ -58,21 +58,22 @@ class Job:
             "shards": len(self.plan.shards),
         }
         self.done: dict[int, dict[str, Any]] = {}
-        self._journal = (folder / JOURNAL).open("a+b")
-        _lock(self._journal.fileno(), folder)
-        self._ids = (folder / IDS).open("a+b")
         self.result: dict[str, Any] | None = None
-        if (folder / MANIFEST).is_file():
-            self.result = self._take_up()
-        else:
-            self._begin()
 
     def __enter__(self) -> Job:
+        with contextlib.ExitStack() as stack:
+            self._journal = stack.enter_context((self.folder / JOURNAL).open("a+b"))
+            _lock(self._journal.fileno(), self.folder)
+            self._ids = stack.enter_context((self.folder / IDS).open("a+b"))
+            if (self.folder / MANIFEST).is_file():
+                self.result = self._take_up()
+            else:
+                self._begin()
+            self._open = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self._ids.close()
-        self._journal.close()
+        self._open.close()
         if self.result is not None:
             for name in (JOURNAL, IDS):
                 (self.folder / name).unlink(missing_ok=True)
