@@ -39,6 +39,7 @@ ORDER = [
     "view",
     "output",
     "jobs",
+    "ray",
     "training",
     "commands",
     "cli",

@@ -236,6 +236,32 @@ def test_a_file_that_changes_under_the_job_stops_it(tmp_path):
             list(job.shard(2).documents(lambda _: None))
 
 
+@pytest.mark.skipif("CLASHNLP_SLOW" not in os.environ, reason="takes minutes; set CLASHNLP_SLOW")
+def test_memory_is_flat_over_100_000_reports(untrained, tmp_path):
+    path = tmp_path / "in.jsonl"
+    with path.open("w", encoding="utf-8") as out:
+        out.writelines(
+            json.dumps({"id": f"report-{at}", "text": f"{at % 40 + 2} soldiers were killed near {PLACES[at % 4]}."}) + "\n"
+            for at in range(100_000)
+        )
+    command = [sys.executable, "-m", "clashnlp.cli", "predict", str(path), "--output-dir", str(tmp_path / "out"), "--threads", "1"]
+    command += ["--model", os.environ.get("CLASHNLP_MODEL", str(untrained["wordpiece"]))]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    began, sizes = time.monotonic(), []
+    while process.poll() is None:
+        pages = Path(f"/proc/{process.pid}/statm").read_text().split()
+        shards = len(list((tmp_path / "out").glob("shard-*.jsonl")))
+        if len(pages) > 1 and shards >= 5:
+            sizes.append((shards, int(pages[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6))
+        time.sleep(0.5)
+    assert process.returncode == 0
+    most = max(size for _, size in sizes)
+    print(
+        f"{time.monotonic() - began:.0f} s; MB after 5 shards {sizes[0][1]:.1f}, after {sizes[-1][0]} {sizes[-1][1]:.1f}, most {most:.1f}"
+    )
+    assert most - sizes[0][1] < 50
+
+
 @pytest.mark.parametrize("kind", ["csv", "tsv", "parquet", "txt"])
 def test_every_format_of_input_in_shards_is_read_as_in_one(kind, tmp_path, job):
     folder = tmp_path / "in"

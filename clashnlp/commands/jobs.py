@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clashnlp import store
 from clashnlp.commands.files import DONE, INCOMPLETE
-from clashnlp.commands.options import choose_backend, load_model, positive, share
+from clashnlp.commands.options import choose_backend, has_gpu, load_model, positive, share
 from clashnlp.errors import DataError
 from clashnlp.jobs.job import Job, model_digest
 from clashnlp.jobs.plan import Settings
@@ -46,8 +46,9 @@ def run_job(options: argparse.Namespace) -> int:
         batch_tokens=options.batch_tokens,
         max_characters=options.max_characters,
     )
-    folder = store.find_model(options.model, revision=options.revision)
-    model = {**model_digest(folder), "backend": choose_backend(options), "device": options.device}
+    _settle(options)
+    files = model_digest(store.find_model(options.model, revision=options.revision))
+    model = {"files": files, "backend": options.backend, "device": options.device}
     with Job(options.output_dir, options.inputs, settings, model=model, resume=options.resume) as job:
         if job.result is None:
             _work(job, options)
@@ -59,6 +60,15 @@ def run_job(options: argparse.Namespace) -> int:
     return INCOMPLETE if result["rejected"] else DONE
 
 
+def _settle(options: argparse.Namespace) -> None:
+    """Puts what "auto" stands for in its place, so that the manifest says what ran, and every worker runs it."""
+    if options.device == "auto" and options.engine == "ray":
+        options.device = "cuda" if options.worker_gpus else "cpu"
+    options.backend = choose_backend(options)
+    if options.device == "auto":
+        options.device = "cuda" if options.backend == "torch" and has_gpu() else "cpu"
+
+
 def _work(job: Job, options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
@@ -68,3 +78,11 @@ def _work(job: Job, options: argparse.Namespace) -> None:
             model = load_model(options)
             for number in job.todo():
                 job.add(job.shard(number).run(model, bar.update))
+        elif job.todo():
+            from clashnlp.ray import run_shards
+
+            load = {"name": options.model, "revision": options.revision, "threads": options.threads or options.worker_cpus}
+            resources = {"num_cpus": options.worker_cpus, "num_gpus": options.worker_gpus}
+            for outcome in run_shards(job, load, workers=options.workers, resources=resources):
+                job.add(outcome)
+                bar.update(job.plan.rows(outcome.number))

@@ -59,12 +59,16 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=positive, help="CPU threads (default: all)")
 
 
+def has_gpu() -> bool:
+    """Whether there seems to be a GPU. A look at the driver's file is enough; asking torch would take seconds."""
+    return Path("/dev/nvidia0").exists()
+
+
 def choose_backend(options: argparse.Namespace) -> str:
     """The backend that the options name, or that suits this machine."""
     if options.backend != "auto":
         return str(options.backend)
-    # A look at the driver's file is enough; asking torch would take seconds.
-    gpu = options.device.startswith("cuda") or (options.device == "auto" and Path("/dev/nvidia0").exists())
+    gpu = options.device.startswith("cuda") or (options.device == "auto" and has_gpu())
     return "torch" if gpu and find_spec("torch") else "onnx"
 
 

@@ -34,7 +34,7 @@ class Job:
         folder: where the shards are written; made where it is not there.
         inputs: files and folders.
         settings: what to do with each report.
-        model: what tells whether the model is the same: digests, backend and device.
+        model: what tells whether the model is the same: digests of its `files`, `backend` and `device`.
         resume: go on with the job that the folder holds, if it holds one.
 
     Raises:
@@ -44,6 +44,7 @@ class Job:
     def __init__(self, folder: Path, inputs: Sequence[str], settings: Settings, *, model: dict[str, Any], resume: bool) -> None:
         self.folder = folder
         self.settings = settings
+        self.model = model
         folder.mkdir(parents=True, exist_ok=True)
         if not resume and any(folder.iterdir()):
             raise DataError(f"{folder} is not empty; go on with its job by --resume, or name another folder")
