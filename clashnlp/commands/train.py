@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from clashnlp.schema import Schema
 
     with needs_train_extra():
-        from clashnlp.training.trainer import TrainOptions, train
+        from clashnlp.training.trainer import TrainOptions, is_first, train
 
     schema: Schema | str | None = options.schema
     if isinstance(schema, str) and schema not in ("clash", "data"):
@@ -65,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         options=TrainOptions(schema=schema, **given),
         report=lambda line: print(line, flush=True),
     )
-    print(summary(metrics))
-    print(f"the model is in {options.output}; use it with --model {options.output}")
+    if is_first():
+        print(summary(metrics))
+        print(f"the model is in {options.output}; use it with --model {options.output}")
     return DONE
