@@ -179,6 +179,10 @@ def train(
         return metrics
 
     result: dict[str, Any] = _of_first(finish)
+    # The wrapper goes before the process group: as the group's last owner it would hold the interpreter's lock and wait for a thread
+    # that waits for that lock (pytorch issue 56297).
+    trainer.model_wrapped = loss
+    trainer.accelerator.free_memory()
     trainer.accelerator.end_training()
     return result
 
