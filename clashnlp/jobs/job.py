@@ -172,11 +172,11 @@ class Job:
 
 def _difference(held: dict[str, Any], now: dict[str, Any], key: str) -> str:
     """What is different, down to the value."""
-    before, after = held.get(key), now[key]
+    before, after = held.get(key), now.get(key)
     if isinstance(before, dict) and isinstance(after, dict):
         inner = next(name for name in {**before, **after} if before.get(name) != after.get(name))
-        return f"{key}: {inner} was {before.get(inner)!r}, now {after.get(inner)!r}"
-    if key == "inputs" and isinstance(before, list):
+        return f"{key}: {_difference(before, after, inner)}"
+    if key == "inputs" and isinstance(before, list) and isinstance(after, list):
         names = [row["path"] for row in after if row not in before] or [row["path"] for row in before if row not in after]
         return f"the input {', '.join(names)} is new or was changed" if names else "the inputs stand in another order"
     return f"{key} was {before!r}, now {after!r}"
