@@ -10,6 +10,7 @@ from clashnlp.errors import ClashNLPError, DataError, MissingDependencyError, Mo
 from clashnlp.model import ClashModel
 from clashnlp.schema import CLASH, Attribute, RelationType, Schema
 from clashnlp.types import Analysis, Document, Relation, Span
+from clashnlp.view import html as _html
 
 __version__ = "0.1.0"
 
@@ -30,3 +31,6 @@ __all__ = [
     "Span",
     "__version__",
 ]
+
+# Notebooks show documents and analyses in colour. This stands here since types.py lies below view.py.
+Document._repr_html_ = _html  # type: ignore[attr-defined]

@@ -15,8 +15,15 @@ _MOST_WORDS = 9
 _NAME = r"(?P<name>[^\s.,،;؛:!?؟\"“”«»()]+(?:\s+[^\s.,،;؛:!?؟\"“”«»()]+){0,8}?)"
 # The same without the case ending of its last word, which a pattern names behind it.
 _STEM = _NAME.replace("]+)", "]+?)").replace("]+(?:", "]+?(?:")
+# A name as English writes it, of capitalised words and the small ones between them, behind an article: where a report has lost its commas.
+_CAPITALS = (
+    r"(?P<name>(?:(?:state|official|local|pro-\w+|news|agency|monitoring|group)\s+)*"
+    r"[A-Z][\w'’-]*(?:\s+(?:for|of|and|in|on|[A-Z][\w'’-]*)){0,7})"
+)
 _SAID = r"(?:said|says|told|reported|announced|claimed|confirmed|stated|declared|added)"
 _SAID_AR = r"(?:و|ف)?(?:قال|ذكر|[أا]فاد|[أا]علن|[أا]كد|[أا]وضح|[أا]ضاف|صرح|زعم|كشف)ت?"
+# What is told as a noun: "spoke of the killing of".
+_TELLING_AR = r"ب(?:مقتل|[إا]صاب[ةت]|سقوط|وقوع|اندلاع|تعرض|وفاة|استشهاد|ارتفاع|وصول|اعتقال|[أا]ن)\S*"
 _SAID_TR = r"(?:açıkla(?:dı|ndı|mada)|bildir(?:di|ildi)|duyurdu|söyledi|belirtti|iddia etti|kaydetti|ifade etti|öne sürdü)"
 _SAID_FA = r"(?:(?:اعلام کرد|گفت|تأکید کرد|تاکید کرد|خبر داد|گزارش داد|مدعی شد|نوشت)(?:ه است|ند)?|افزود)"
 # Each pattern names its claimant; the first that matches a sentence wins.
@@ -24,15 +31,19 @@ _CLAIMS = {
     "en": (
         rf"\b[Aa]ccording to (?:the |an? )?{_NAME}(?=[,.;:]|$|\s(?:who|which|that|and)\b)",
         rf"(?:^|[,;”\"]\s*|\bbut )(?:the |The |an? |An? )?{_NAME} (?:also |had |has |have |later )?{_SAID}\b",
+        rf"\bthe {_CAPITALS}(?:\s\([^)]*\))? (?:also |had |has |have |later )?{_SAID}\b",
     ),
     "ar": (
         r"(?:^|[\s،])(?:و?وفقا?|و?بحسب|و?حسب|نقلا عن|و?طبقا)\s+(?:لما (?:ذكرت?ه|أفادت? به)\s+)?(?:ل(?=[^ل\s]))?"
         rf"{_NAME}(?=[،,.؛:]|$|\s(?:فإن|إن|أن|التي|الذي)\b)",
-        rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}\s+(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?)?(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:)(?=\s|$|:)",
+        rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}\s+(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?)?(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:|{_TELLING_AR})(?=\s|$|:)",
+        rf"(?:^|[\s،])(?P<had>(?:و|ف)?كانت?)\s+{_NAME}\s+قد\s+(?:تحدثت?|ذكرت?|[أا]علنت?|[أا]فادت?|قالت?|[أا]كدت?)\b",
+        rf"(?:^|[\s،])(?:و|ف)?تبن[ىت]\s+{_NAME}\s+(?:ال(?:هجوم|تفجير|عملية|اعتداء|مسؤولية|غارة)\S*|في بيان|عبر)",
     ),
     "tr": (
         rf"(?:^|[,;]\s*){_STEM}['’]?[yn]?[ae] göre\b",
         rf"(?:^|[,;]\s*){_STEM}['’]?n?[dt][ae]n yapılan (?:yazılı )?açıklama\w*",
+        rf"(?:^|[.!?]\s*)(?P<name>(?:[Yy]erel|[Gg]üvenlik|[Aa]skeri|[Tt]ıbbi|[Rr]esmi|[Mm]uhalif|[Hh]astane)\s+kaynakla[rı]\w*)\s[^.]*\b{_SAID_TR}\s*[.!…]?\s*$",
         rf"^{_NAME}(?: d[ae])?,\s[^.]*\b{_SAID_TR}\s*[.!…]?\s*$",
     ),
     "fa": (
@@ -52,7 +63,7 @@ _DENIALS = {
     "ar": r"(?:^|\s)(?:و|ف)?(?:نفى|نفت|ينفي|تنفي|نافيا|نافية|كذبت?|دحض|لا صحة ل\S*"
     r"|دون (?:وقوع|سقوط|أن تسفر عن) (?:أي )?(?:ضحايا|إصابات|خسائر|قتلى))(?=\s|[،.]|$)",
     "tr": r"\b(?:yalanla(?:dı|yan|yarak|ndı|makta)\w*|reddet(?:ti|ti(?:ği|kleri)\w*)"
-    r"|ölen ya da yaralanan (?:yok|olmadı)|can kaybı (?:yok|yaşanmadı|olmadı))",
+    r"|ölen ya da yaralanan (?:yok|olmadı)|can kaybı (?:yok|yaşanmadı|olmadı)|kayıp (?:yok|vermedi|olmadı)\w*)",
     "fa": r"(?:تکذیب (?:کرد|کردند|کرده|شد)|رد (?:کرد|کردند)|تلفاتی (?:نداشت|در پی نداشت|گزارش نشد))",
 }
 
@@ -88,11 +99,12 @@ _RELATIVE = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who claims a sentence, as the text names them, and where that name stands (`text[start:end]`)."""
+    """Who claims a sentence, as the text names them; where that name stands (`text[start:end]`), and from where on the claim holds."""
 
     name: str
     start: int
     end: int
+    since: int
 
 
 def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | None:
@@ -104,7 +116,9 @@ def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | No
         match = re.search(pattern, text[start:end], re.MULTILINE)
         if match and len(match["name"].split()) <= _MOST_WORDS and not _NO_NAME.search(match["name"]):
             first, last = start + match.start("name"), start + match.end("name")
-            return Claim(text[first:last], first, last)
+            # "After doctors had spoken of nine" says nothing of the figure before it.
+            since = start + match.start() if "had" in match.groupdict() else start
+            return Claim(text[first:last], first, last, since)
     return None
 
 

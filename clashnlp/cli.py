@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from clashnlp import __version__
-from clashnlp.commands import evaluate, export, info, predict, train
+from clashnlp.commands import check, convert, evaluate, export, info, predict, push, split, suggest, train
 from clashnlp.commands.files import UNUSABLE
 from clashnlp.errors import ClashNLPError
 
 # In the order of the help.
-_COMMANDS = (predict, evaluate, train, info, export)
+_COMMANDS = (predict, convert, check, split, evaluate, suggest, train, info, export, push)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from clashnlp.errors import DataError
 from clashnlp.mistakes import RelationKey, SpanKey
 from clashnlp.schema import Schema
 from clashnlp.tokens import sentence_of
-from clashnlp.types import Document, Span
+from clashnlp.types import Document, Relation, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,17 @@ def span_key(span: Span) -> SpanKey:
     return (span.start, span.end, span.label)
 
 
-def relation_keys(document: Document, schema: Schema) -> set[RelationKey]:
+def relation_key(relation: Relation, schema: Schema) -> RelationKey:
     """What must agree for a relation to be right: both spans and the label. The head of a symmetric relation is the earlier span."""
-    symmetric = {relation.label for relation in schema.relations if relation.symmetric}
-    keys = set()
-    for relation in document.relations:
-        ends = [span_key(relation.head), span_key(relation.tail)]
-        if relation.label in symmetric:
-            ends.sort()
-        keys.add((ends[0], ends[1], relation.label))
-    return keys
+    ends = [span_key(relation.head), span_key(relation.tail)]
+    if any(kind.symmetric and kind.label == relation.label for kind in schema.relations):
+        ends.sort()
+    return (ends[0], ends[1], relation.label)
+
+
+def relation_keys(document: Document, schema: Schema) -> set[RelationKey]:
+    """The keys of a document's relations, see `relation_key`."""
+    return {relation_key(relation, schema) for relation in document.relations}
 
 
 class ScoredKeys(NamedTuple):
@@ -109,6 +110,15 @@ def strict_score(gold: Iterable[set[Any]], predicted: Iterable[set[Any]]) -> Sco
 
 def partial_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]]) -> Score:
     """The score where a span that overlaps one of its label counts half (MUC-5's partial credit, Chinchor and Sundheim 1993); each once."""
+    return _overlap_score(gold, predicted, credit=0.5)
+
+
+def type_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]]) -> Score:
+    """The score where any overlap with a span of the same label counts (the type match of SemEval-2013 task 9 and of nervaluate)."""
+    return _overlap_score(gold, predicted, credit=1.0)
+
+
+def _overlap_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]], *, credit: float) -> Score:
     right, total_predicted, total_gold = 0.0, 0, 0
     for want, have in zip(gold, predicted, strict=True):
         right += len(want & have)
@@ -119,14 +129,15 @@ def partial_score(gold: Iterable[set[SpanKey]], predicted: Iterable[set[SpanKey]
             match = next((key for key in left if key[2] == label and key[0] < end and start < key[1]), None)
             if match is not None:
                 left.remove(match)
-                right += 0.5
+                right += credit
     return Score(right, total_predicted, total_gold)
 
 
 def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema) -> dict[str, Any]:
-    """Metrics of predictions, as JSON values: spans (strict and partial), attributes, relations, false relations, mistakes, calibration.
+    """Metrics of predictions, as JSON values: spans (strict, partial, type), attributes, relations, false relations, mistakes, calibration.
 
     F1 is broken down by label, language and, where documents have one, `source`; strict F1 comes with its 95 % `interval`, see `bootstrap`.
+    `relation_confusion` counts annotated against predicted relations, see `mistakes.relation_confusion`.
     Relations are scored on predicted spans: both ends must be right as well. See `scored_keys` for documents that were annotated for some
     labels only, and `false_relations` for what is counted there.
 
@@ -143,9 +154,8 @@ def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Sc
     result: dict[str, Any] = {"documents": len(gold)}
     result["spans"] = _breakdown(strict_score, gold_spans, spans, groups, schema.labels)
     result["spans_partial"] = _breakdown(partial_score, gold_spans, spans, groups, schema.labels)
+    result["spans_type"] = _breakdown(type_score, gold_spans, spans, groups, schema.labels)
     result["relations"] = _breakdown(strict_score, gold_relations, relations, groups, relation_labels)
-    result["spans"]["interval"] = _interval(gold_spans, spans)
-    result["relations"]["interval"] = _interval(gold_relations, relations)
     result["attributes"] = {attribute.name: _accuracy(gold, predicted, attribute.name, langs) for attribute in schema.attributes}
     result["false_relations"] = false_relations(gold, predicted, schema)
     wrong_spans = [mistakes.span_mistakes(*pair) for pair in zip(gold_spans, spans, strict=True)]
@@ -154,6 +164,7 @@ def evaluate(gold: Sequence[Document], predicted: Sequence[Document], schema: Sc
         "spans": mistakes.count((one for row in wrong_spans for one in row), mistakes.SPAN_CLASSES),
         "relations": mistakes.count((one for row in wrong_relations for one in row), mistakes.RELATION_CLASSES),
     }
+    result["relation_confusion"] = mistakes.relation_confusion(gold_relations, relations, gold_spans, spans)
     result["calibration"] = _calibrations(predicted, keys)
     return result
 
@@ -191,13 +202,16 @@ def _breakdown(
     def only(sets: list[set[Any]], label: str) -> list[set[Any]]:
         return [{key for key in keys if key[-1] == label} for keys in sets]
 
-    result: dict[str, Any] = score(gold, predicted).to_dict()
-    result["labels"] = {label: score(only(gold, label), only(predicted, label)).to_dict() for label in labels}
+    def row(gold: list[set[Any]], predicted: list[set[Any]]) -> dict[str, Any]:
+        return score(gold, predicted).to_dict() | ({"interval": _interval(gold, predicted)} if score is strict_score else {})
+
+    result = row(gold, predicted)
+    result["labels"] = {label: row(only(gold, label), only(predicted, label)) for label in labels}
     for group, names in groups.items():
         result[group] = {}
         for name in sorted(set(names)):
             chosen = [at for at, other in enumerate(names) if other == name]
-            result[group][name] = score([gold[at] for at in chosen], [predicted[at] for at in chosen]).to_dict()
+            result[group][name] = row([gold[at] for at in chosen], [predicted[at] for at in chosen])
     return result
 
 
@@ -273,12 +287,13 @@ def summary(metrics: dict[str, Any]) -> str:
     def add(name: str, row: dict[str, Any]) -> None:
         lines.append(f"{name:24}{row['precision']:10.3f}{row['recall']:10.3f}{row['f1']:10.3f}{row['gold']:8}")
 
-    for title, key in (("spans, strict", "spans"), ("spans, partial", "spans_partial"), ("relations, strict", "relations")):
+    titles = {"spans": "spans, strict", "spans_partial": "spans, partial", "spans_type": "spans, type", "relations": "relations, strict"}
+    for key, title in titles.items():
         add(title, metrics[key])
         if "interval" in metrics[key]:
             low, high = metrics[key]["interval"]
             lines.append(f"  95 % of resampled document sets have an F1 between {low:.3f} and {high:.3f}")
-        for group in ("labels", "langs", "sources"):
+        for group in () if key == "spans_type" else ("labels", "langs", "sources"):
             for name, row in metrics[key].get(group, {}).items():
                 if row["gold"] or row["predicted"]:
                     add(f"  {name}", row)

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from importlib import resources
 from typing import NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILE = "data/places.npz"
+_REMEMBERED = 1 << 15
 CITY, REGION, PROVINCE, COUNTRY = range(4)
 
 _ALIKE = str.maketrans(
@@ -89,14 +90,17 @@ class Gazetteer:
         self._countries: list[str] = json.loads(bytes(tables["countries"].tobytes()))
         self._provinces: list[str] = json.loads(bytes(tables["provinces"].tobytes()))
         self._names = bytes(tables["names"].tobytes())
+        # Reports name the same places over and over.
+        self.find = lru_cache(_REMEMBERED)(self._find)
+        self.country = cache(self._country)
 
-    def find(self, form: str) -> list[Entry]:
+    def _find(self, form: str) -> tuple[Entry, ...]:
         """The places that bear a name in this form (see `key`), the largest first."""
         number = np.uint64(digest(form))
         hashes = self._tables["hashes"]
         low, high = np.searchsorted(hashes, number, side="left"), np.searchsorted(hashes, number, side="right")
         found = [self.entry(int(at)) for at in self._tables["places"][low:high]]
-        return sorted(found, key=lambda entry: (-entry.population, entry.number))
+        return tuple(sorted(found, key=lambda entry: (-entry.population, entry.number)))
 
     def entry(self, at: int) -> Entry:
         """The place of that number."""
@@ -114,6 +118,11 @@ class Gazetteer:
             population=int(tables["populations"][at]),
             geonameid=geonameid or None,
         )
+
+    def _country(self, code: str) -> Entry | None:
+        """The country of an ISO code."""
+        numbers = np.flatnonzero(self._tables["kinds"] == COUNTRY)
+        return next((entry for entry in map(self.entry, numbers.tolist()) if entry.country == code), None)
 
     def __len__(self) -> int:
         return len(self._tables["kinds"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 SpanKey = tuple[int, int, str]
@@ -69,6 +69,36 @@ def relation_mistakes(gold: set[RelationKey], predicted: set[RelationKey], gold_
         elif frozenset((head, tail)) not in linked:
             found.append(_between("invented", key))
     return sorted(found, key=lambda mistake: mistake[2:] + mistake[:2])
+
+
+def relation_confusion(
+    gold: Sequence[set[RelationKey]],
+    predicted: Sequence[set[RelationKey]],
+    gold_spans: Sequence[set[SpanKey]],
+    spans: Sequence[set[SpanKey]],
+) -> dict[str, dict[str, int]]:
+    """How often each annotated relation (outer key) was predicted as which (inner key), pair of spans by pair of spans.
+
+    What is missing counts as predicted `not related`, or `span not found` where one of its spans was not predicted; what is wrong stands
+    under annotated `not related`, or `wrong span` where one of its spans is not annotated. The right label from tail to head is `reversed`.
+    """
+    table: dict[str, Counter[str]] = {}
+    for want, have, known, found in zip(gold, predicted, gold_spans, spans, strict=True):
+        for label in (key[2] for key in want & have):
+            table.setdefault(label, Counter())[label] += 1
+        left = sorted(have - want)
+        for key in sorted(want - have):
+            # Of several wrong relations between the two spans, one of the same label stands for it.
+            other = min((one for one in left if {*one[:2]} == {*key[:2]}), key=lambda one: one[2] != key[2], default=None)
+            if other is not None:
+                left.remove(other)
+                said = "reversed" if other[2] == key[2] else other[2]
+            else:
+                said = "not related" if {*key[:2]} <= found else "span not found"
+            table.setdefault(key[2], Counter())[said] += 1
+        for key in left:
+            table.setdefault("not related" if {*key[:2]} <= known else "wrong span", Counter())[key[2]] += 1
+    return {label: dict(row.most_common()) for label, row in sorted(table.items())}
 
 
 def count(mistakes: Iterable[Mistake], classes: tuple[str, ...]) -> dict[str, dict[str, int]]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clashnlp import relations, spans
-from clashnlp.backends import Backend, load_backend
+from clashnlp.backends import Backend, Runtime, load_backend
 from clashnlp.batching import make_batches
+from clashnlp.card import write_card
 from clashnlp.config import RELATION_THRESHOLD, ModelConfig
+from clashnlp.errors import ModelError
 from clashnlp.records import read as read_records
 from clashnlp.rows import Records
-from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model
+from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model, model_files
 from clashnlp.tokens import Tokenizer, Tokens
 from clashnlp.types import Analysis, Document, Relation, Span
 from clashnlp.windows import make_windows, stitch
@@ -40,13 +44,14 @@ class Reading:
 class ClashModel:
     """A trained model. Reads any length of text; equal texts give equal analyses whatever they are batched with, up to rounding."""
 
-    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, backend: Backend) -> None:
+    def __init__(self, config: ModelConfig, tokenizer: Tokenizer, backend: Backend, *, folder: Path | None = None) -> None:
         self.config = config
+        self._folder = folder
         self._tokenizer = tokenizer
         self._backend = backend
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # noqa: PLR0913 (each is named at the call)
         cls,
         name: str | Path | None = None,
         *,
@@ -54,15 +59,17 @@ class ClashModel:
         backend: str = "onnx",
         device: str = "cpu",
         threads: int | None = None,
+        precision: str | None = None,
     ) -> ClashModel:
         """The model of that name.
 
         Args:
             name: a folder that training wrote, an id on the Hugging Face Hub, or None for the model inside the package.
             revision: branch, tag or commit, for a model on the Hub.
-            backend: "onnx" (needs neither torch nor transformers) or "torch".
+            backend: "onnx" (needs neither torch nor transformers), "openvino" (faster on most CPUs) or "torch".
             device: "cpu", "cuda" or "auto".
             threads: CPU threads; None lets the runtime choose.
+            precision: "float32" or "bfloat16", of the encoder; None is float32 on a CPU and bfloat16 on CUDA.
 
         Raises:
             ModelError: there is no such model, or its files cannot be read; the message names what is wrong.
@@ -71,11 +78,35 @@ class ClashModel:
         folder = find_model(name, revision=revision)
         config = ModelConfig.load(folder / CONFIG_FILE)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
-        return cls(config, tokenizer, load_backend(backend, folder, config, device=device, threads=threads))
+        runtime = Runtime(device=device, threads=threads, precision=precision)
+        return cls(config, tokenizer, load_backend(backend, folder, config, runtime), folder=folder)
+
+    def save_pretrained(self, folder: str | Path, *, metrics: Mapping[str, Any] | None = None, license: str | None = None) -> Path:
+        """The folder, with the files that the model was loaded from, its configuration as it is now, and a card, README.md.
+
+        Args:
+            folder: is made where there is none.
+            metrics: for the card, as `clashnlp.evaluate.evaluate` returns them; without, it has what was recorded in training.
+            license: for the card, as the Hub names it, such as "apache-2.0".
+
+        Raises:
+            ModelError: the model was loaded from that very folder, or from none.
+        """
+        folder = Path(folder)
+        if self._folder is None:
+            raise ModelError("this model lies in no folder yet; write it with clashnlp.training.trainer.save_model")
+        if folder.resolve() == self._folder.resolve():
+            raise ModelError(f"the model was loaded from {folder}; save it to another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in model_files(self._folder):
+            shutil.copyfile(file, folder / file.name)
+        self.config.save(folder / CONFIG_FILE)
+        write_card(folder, self.config, metrics=metrics, license=license)
+        return folder
 
     def with_config(self, config: ModelConfig) -> ClashModel:
         """The same weights under another configuration, such as other thresholds."""
-        return ClashModel(config, self._tokenizer, self._backend)
+        return ClashModel(config, self._tokenizer, self._backend, folder=self._folder)
 
     def predict(self, document: str | Document) -> Analysis:
         """What the model says about one report.

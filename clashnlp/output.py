@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import datetime
 import io
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 from clashnlp.errors import MissingDependencyError
@@ -20,17 +17,6 @@ from clashnlp.types import Analysis, ClashRecord, Document
 
 OUTPUT_FORMATS = ("jsonl", "records", "acled", "ucdp", "geojson", "csv", "parquet")
 Pairs = Iterator[tuple[ClashRecord, Document]]
-
-
-@contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its name once all is on the disk, so that a run that fails leaves an earlier output as it was."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def write(analyses: Iterable[Analysis], out: IO[bytes], *, format: str, published: datetime.date | None = None) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clashnlp import gazetteer
 from clashnlp.gazetteer import CITY, COUNTRY, PROVINCE, REGION, Entry
+from clashnlp.numerals import fold
 from clashnlp.types import Document, Place, Span
 
 # Words around a name, by what they make of it. An area is somewhere around the place named; a province word asks for the division of that
@@ -44,6 +47,10 @@ _WORDS = {
 _ARABIC = re.compile("^(?:و|ف)?(?:ب|ل|ك)?")
 _TURKISH = re.compile(r"(?:n?[dt][ea](?:ki|n)?|[yn]?[ea]|n?[iu]n|[ns]?[iu]|l[ei])$")
 _APOSTROPHE = re.compile(r"['’](?:\w{0,6})(?=\s|$)")
+# Gulfs and seas lie in no country.
+_WATERS = re.compile(
+    r"\b(?:gulf|sea|ocean|strait|korfezi|körfezi|denizi?|okyanusu)\b|(?:^|\s)(?:ال)?(?:خليج|بحر|محيط|دريا|درياي|اقيانوس)\b"
+)
 _EARTH = 6371.0
 # A name has to win by this much, in the units of the score: about a factor of three in odds.
 _MARGIN = 1.0
@@ -67,7 +74,8 @@ def geocode(document: Document) -> dict[Span, Place | None]:
     """The place of each LOCATION span; None where its name is unknown, or fits several places about as well.
 
     Spans of one text mean one place in a report. A description (the southern suburbs of Aleppo) is its anchor's place, as an area; a name
-    that no table has takes the place of what it is LOCATED_IN, one step coarser.
+    that no table has takes the place of what it is LOCATED_IN, one step coarser, or else the one country that the report speaks of if no
+    place elsewhere bears it.
     """
     spans = document.of("LOCATION")
     if not spans:
@@ -86,6 +94,7 @@ def geocode(document: Document) -> dict[Span, Place | None]:
             sure = [entry for name, entry in before.items() if entry is not None and name != text]
             around = tuple(entry for parent in parents.get(text, ()) if (entry := before.get(parent)) is not None)
             chosen[text] = _choose(reading, _votes(others, sure=sure), around)
+    common = _common([entry for entry in chosen.values() if entry is not None])
     places: dict[str, Place | None] = {}
     for text, reading in readings.items():
         entry = chosen[text]
@@ -93,8 +102,21 @@ def geocode(document: Document) -> dict[Span, Place | None]:
             places[text] = _place(entry, area=reading.area)
         else:
             outer = next((found for parent in parents.get(text, ()) if (found := chosen.get(parent)) is not None), None)
-            places[text] = None if outer is None else _place(outer, area=True)
+            if outer is None and not reading.entries and not _WATERS.search(fold(text)):
+                # Nothing of that name is known elsewhere, so nothing speaks against the report's own country.
+                outer = common
+            # It keeps its own name: two villages of one district are two places.
+            around_it = None if outer is None else _place(outer, area=True)
+            places[text] = around_it and dataclasses.replace(around_it, name=text, geonameid=None, inside=around_it.name)
     return {span: places[span.text] for span in spans}
+
+
+def _common(entries: list[Entry]) -> Entry | None:
+    """The country that all these places are in, if it is one and the report names it or two places of it; None else."""
+    countries = {entry.country for entry in entries}
+    if len(countries) != 1 or (len(entries) < 2 and entries[0].kind != COUNTRY):
+        return None
+    return gazetteer.load().country(countries.pop())
 
 
 def read(text: str, *, lang: str | None) -> _Reading:
@@ -113,7 +135,7 @@ def read(text: str, *, lang: str | None) -> _Reading:
             if entries:
                 part = "part" in kinds
                 area = bool(kinds & {"area", "part"})
-                return _Reading(() if part else tuple(entries), area, "province" in kinds, part)
+                return _Reading(() if part else entries, area, "province" in kinds, part)
     return _Reading((), True, False, any(_kind(forms) == "part" for forms in words))
 
 
@@ -143,7 +165,7 @@ def _kind(forms: list[str]) -> str | None:
     return next((_WORDS[form] for word in forms for form in (word, word.removeprefix("ال")) if form in _WORDS), None)
 
 
-def _entries(words: list[list[str]], index: gazetteer.Gazetteer) -> list[Entry]:
+def _entries(words: list[list[str]], index: gazetteer.Gazetteer) -> tuple[Entry, ...]:
     """The places whose name is these words; of the forms of the last word the longest that is a name, and so of the first."""
     middle = [forms[0] for forms in words]
     for first in words[0]:
@@ -152,7 +174,7 @@ def _entries(words: list[list[str]], index: gazetteer.Gazetteer) -> list[Entry]:
             for name in gazetteer.keys(form) if len(form) > 2 else ():
                 if found := index.find(name):
                     return found
-    return []
+    return ()
 
 
 def _votes(readings: Iterable[_Reading], *, sure: Iterable[Entry] = ()) -> dict[str, float]:
@@ -212,7 +234,7 @@ def _supported(city: Entry, votes: dict[str, float]) -> bool:
 def _place(entry: Entry, *, area: bool) -> Place:
     precision = {CITY: "exact", REGION: "area", PROVINCE: "province", COUNTRY: "country"}[entry.kind]
     return Place(
-        name=entry.name,
+        name=_plain(entry.name),
         country=entry.country,
         latitude=entry.latitude,
         longitude=entry.longitude,
@@ -220,6 +242,12 @@ def _place(entry: Entry, *, area: bool) -> Place:
         admin1=entry.admin1,
         geonameid=entry.geonameid,
     )
+
+
+def _plain(name: str) -> str:
+    """The name in plain letters, as analysts type it: Sarmin, not Sarmīn."""
+    bare = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
+    return re.sub("[ʻʼʽʾʿ‘’`´]", "'", bare).strip("'")
 
 
 def distance(one: Entry, other: Entry) -> float:

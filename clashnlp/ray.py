@@ -133,7 +133,7 @@ def run_shards(job: Job, load: dict[str, Any], *, workers: int | None, resources
             "folder": job.folder,
             "settings": job.settings,
             "same": (__version__, job.model["files"]),
-            "load": {**load, "backend": job.model["backend"], "device": job.model["device"]},
+            "load": {**load, **{name: job.model[name] for name in ("backend", "device", "precision")}},
         },
         **resources,
     )

@@ -173,8 +173,9 @@ def records(
     clashes = _joined(clashes, report)
     # Those that say where or whose come first; a bare number in a headline goes to the clash that is told of below it.
     stated = {span: bool(report.tail(_IN, span) or report.tail(_OF, span) or report.tail(_BY, span)) for span in document.of("CASUALTY")}
-    for span in sorted(stated, key=lambda span: (not stated[span], span.start)):
-        _assign(span, report, clashes)
+    one_of = {span for span in stated if tolls.is_one_of(document.text[report.bounds[report.sentence(span), 0] : span.start])}
+    for span in sorted(stated, key=lambda span: (span in one_of, not stated[span], span.start)):
+        _assign(span, report, clashes, one_of=span in one_of)
     clashes = [one for one in clashes if one.pairs or one.casualties]
     clashes.sort(key=lambda one: min(one.sentences))
     told = {sentence for one in clashes for sentence in one.sentences}
@@ -183,8 +184,11 @@ def records(
 
 def _lies_in(inner: Place | None, outer: Place | None) -> bool:
     """Whether a place lies in another one by its province or country."""
-    if inner is None or outer is None or inner.country != outer.country or inner.precision == outer.precision:
+    if inner is None or outer is None or inner.country != outer.country or inner.precision == outer.precision or outer.inside:
         return False
+    if outer.precision == "area" and inner.precision == "exact":
+        # The countryside of a town, as far as the report goes, is where the town is.
+        return inner.geonameid is not None and inner.geonameid == outer.geonameid
     return outer.precision == "country" or (outer.precision == "province" and inner.admin1 == outer.admin1 and inner.precision != "country")
 
 
@@ -286,8 +290,11 @@ def _sides(pairs: set[tuple[int, int]]) -> list[set[int]]:
     return [side for side in ({party for party, at in colour.items() if at == number} for number in (0, 1)) if side]
 
 
-def _assign(span: Span, report: _Report, clashes: list[_Clash]) -> None:
-    """Puts a casualty to the clash that it belongs to; one that belongs to none makes a record without sides."""
+def _assign(span: Span, report: _Report, clashes: list[_Clash], *, one_of: bool) -> None:
+    """Puts a casualty to the clash that it belongs to; one that belongs to none makes a record without sides.
+
+    `one_of` tells that the text calls it one of the victims told of before, so it goes where the last of these went.
+    """
     parties = {report.party_of[tail] for label in (_OF, _BY) for tail in report.tail(label, span) if tail in report.party_of}
     sites, sentence = report.sites_at([span]), report.sentence(span)
 
@@ -297,9 +304,10 @@ def _assign(span: Span, report: _Report, clashes: list[_Clash]) -> None:
             score -= 2
         return score, -min(abs(sentence - other) for other in clash.sentences)
 
-    best = max(clashes, key=fit, default=None)
+    before = [(other.start, clash) for clash in clashes for other in clash.casualties if one_of and other.start < span.start]
+    best = max(before, key=lambda pair: pair[0])[1] if before else max(clashes, key=fit, default=None)
     # Two sentences on, "four others were wounded" still speaks of the clash before.
-    if best is None or (fit(best)[0] <= 0 and (parties or sites or fit(best)[1] < -2)):
+    if best is None or (not before and fit(best)[0] <= 0 and (parties or sites or fit(best)[1] < -2)):
         best = _Clash(alone=parties)
         clashes.append(best)
     best.casualties.append(span)
@@ -318,9 +326,10 @@ def _record(clash: _Clash, number: int, report: _Report, published: datetime.dat
     dates = (claims.date(text[start:end], reference=published) for start, end in bounds)
     day = next((found for found in dates if found is not None), None)
     side_of = {party: at for at, side in enumerate(sides) for party in side}
-    # The next sentence may deny what this one tells, if it does not tell of another clash.
+    # The next sentence may deny what this one tells, if it does not tell of another clash; and so may one that names a party of this.
     behind = {sentence + 1 for sentence in sentences if sentence + 1 < len(report.bounds)} - told
-    around = sorted({*sentences, *behind})
+    naming = {report.sentence(span) for party in clash.parties for span in report.parties[party].spans} - told
+    around = sorted({*sentences, *behind, *naming})
     return ClashRecord(
         document=report.document.id,
         number=number,
@@ -356,12 +365,13 @@ def _statements(
         claim = named[bound]
         inside = any(one.start >= span.start and one.end <= span.end for one in report.document.of("FACTION"))
         count = tolls.count(span, lang=report.lang, combatants=inside or bool(ends[_OF]))
-        before = max((one.end for one in casualties if bound[0] <= one.start and one.end <= span.start), default=span.start)
-        part = tolls.is_part(text[before : span.start])
+        before = max((one.end for one in casualties if bound[0] <= one.start and one.end <= span.start), default=bound[0])
+        part = tolls.is_part(text[before : span.start], text[span.end : bound[1]])
         if count is not None:
             # A toll of both sides together is nobody's own.
             side, by = (ends[label][0] if len(set(ends[label])) == 1 else None for label in (_OF, _BY))
-            found.append(tolls.Statement(span, count, side, by, None if claim is None else claim.name, bound, part))
+            source = claim.name if claim is not None and claim.since <= span.start else None
+            found.append(tolls.Statement(span, count, side, by, source, bound, part))
     return found
 
 

@@ -108,7 +108,7 @@ def ucdp(record: ClashRecord, document: Document) -> dict[str, Any]:
         "deaths_a": sum(bounds[0] for who, bounds in killed.items() if who in side_a),
         "deaths_b": sum(bounds[0] for who, bounds in killed.items() if isinstance(who, int) and who not in side_a),
         "deaths_civilians": killed.get("civilians", (0, 0))[0],
-        "deaths_unknown": killed.get("unknown", (0, 0))[0],
+        "deaths_unknown": sum(killed.get(who, (0, 0))[0] for who in ("combatants", "unknown")),
         "best": low,
         "high": high,
         "low": low,
@@ -269,22 +269,30 @@ def _associates(side: tuple[Party, ...]) -> str | None:
 
 
 def _deaths(record: ClashRecord, outcome: str = "killed") -> dict[int | str, tuple[int, int | None]]:
-    """The range of victims with that outcome: of each side, of civilians, and of those whose side the text does not tell."""
+    """The range of victims with that outcome: of each side, of civilians, of fighters of no side, and of others."""
     groups: dict[int | str, list[Toll]] = {}
     for toll in record.tolls:
         if (toll.count.outcome or "unknown") == outcome:
-            who: int | str = toll.side if toll.side is not None else "civilians" if toll.count.kind == "civilian" else "unknown"
+            kind = {"civilian": "civilians", "combatant": "combatants"}.get(toll.count.kind, "unknown")
+            who: int | str = kind if toll.side is None else toll.side
             groups.setdefault(who, []).append(toll)
     return {who: found for who, group in groups.items() if (found := tolls.total(group)) is not None}
 
 
 def _altogether(ranges: Mapping[int | str, tuple[int, int | None]]) -> tuple[int, int | None]:
     """All victims together: the sum, unless those of no side are as many as the others, and so most likely their total."""
-    rest = tolls.added([bounds for who, bounds in ranges.items() if who != "unknown"])
-    unknown = ranges.get("unknown")
-    if unknown is None:
-        return rest
-    return unknown if rest[0] and unknown[0] >= rest[0] else tolls.added([rest, unknown])
+    sides = tolls.added([bounds for who, bounds in ranges.items() if isinstance(who, int)])
+    fighters = _with_total(sides, ranges.get("combatants"))
+    return _with_total(tolls.added([fighters, ranges.get("civilians", (0, 0))]), ranges.get("unknown"))
+
+
+def _with_total(parts: tuple[int, int | None], whole: tuple[int, int | None] | None) -> tuple[int, int | None]:
+    """The parts and a number that is either their total, where it is as large, or further victims."""
+    if whole is None:
+        return parts
+    if not parts[0] or whole[0] < parts[0]:
+        return tolls.added([parts, whole])
+    return whole[0], None if None in (parts[1], whole[1]) else max(parts[1] or 0, whole[1] or 0)
 
 
 def _party(party: Party) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clashnlp.errors import ModelError
@@ -9,6 +10,8 @@ from clashnlp.errors import ModelError
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "model.safetensors"
+# A model whole: what is copied and uploaded, with its card. Whatever else lies in its folder stays there.
+MODEL_FILES = (CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, "encoder.onnx", "relate.onnx")
 # What is fetched from the Hub, by name: never weights in other formats than safetensors (nothing is unpickled), and never the exports
 # for other runtimes that many encoders carry, which are larger than the encoder itself.
 _DOWNLOADED = [
@@ -50,6 +53,57 @@ def find_model(name: str | Path | None, *, revision: str | None = None) -> Path:
     return folder
 
 
+def model_files(folder: Path) -> list[Path]:
+    """The files of the model in that folder, without its card.
+
+    Raises:
+        ModelError: the folder holds no whole clashnlp model.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder {folder}")
+    if missing := [name for name in MODEL_FILES[:3] if not (folder / name).is_file()]:
+        raise ModelError(
+            f"{folder} lacks {', '.join(missing)}, so it is no clashnlp model; name a folder that `clashnlp train --output` wrote"
+        )
+    return [folder / name for name in MODEL_FILES if (folder / name).is_file()]
+
+
+def push(files: Sequence[Path], name: str, *, private: bool = False, revision: str | None = None) -> str:
+    """The address of the repository of the Hugging Face Hub that the files of one folder were uploaded to; it is made where there is none.
+
+    Args:
+        files: what to upload.
+        name: organisation/model.
+        private: make a new repository private.
+        revision: branch to upload to, made where there is none.
+
+    Raises:
+        ModelError: the name is no Hub id, or the Hub refuses.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError
+
+    api = HfApi()
+    try:
+        address = api.create_repo(name, private=private, exist_ok=True)
+        if revision is not None:
+            api.create_branch(name, branch=revision, exist_ok=True)
+        api.upload_folder(
+            repo_id=name,
+            folder_path=files[0].parent,
+            allow_patterns=[file.name for file in files],
+            revision=revision,
+            commit_message="Upload a clashnlp model",
+        )
+    except HFValidationError:
+        raise ModelError(f"{name!r} is no Hub id such as organisation/model") from None
+    except Exception as error:  # As in `download`.
+        raise ModelError(
+            f"the Hub refused {name} ({_brief(error)}); log in with `hf auth login`, or set HF_TOKEN to a token that may write"
+        ) from None
+    return str(address)
+
+
 def download(name: str, *, revision: str | None = None) -> Path:
     """The local copy of a repository of the Hugging Face Hub, fetched where it is not in the cache yet.
 
@@ -67,5 +121,8 @@ def download(name: str, *, revision: str | None = None) -> Path:
     except HFValidationError:
         raise ModelError(f"{name!r} is neither a folder nor a Hub id such as organisation/model") from None
     except Exception as error:  # The client raises errors of several HTTP libraries.
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"there is no folder {name}, and the Hub gave no repository of that name ({reason})") from None
+        raise ModelError(f"there is no folder {name}, and the Hub gave no repository of that name ({_brief(error)})") from None
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -22,6 +22,18 @@ _PART = re.compile(
     # Nothing but a preposition may follow: what stands further on is a clause of its own.
     r")\W*(?:\w+\W+)?$"
 )
+# The same behind the second number: "three children were among the dead".
+_AMONG = re.compile(
+    r"^\W*(?:(?:was|were|are|is)\s+)?among (?:the|those) (?:\w+\s+)?(?:dead|killed|victims|wounded|injured|fatalities)\b"
+    r"|^\W*(?:كانوا |كان |كن )?(?:من )?بين (?:القتلى|الضحايا|الجرحى|المصابين)|^\W*(?:ölenler|yaralılar|kurbanlar) arasında"
+    r"|^\W*(?:در میان|از جمله) (?:کشته|قربانیان|زخمی)"
+)
+# What stands before one of the victims told of before: "one of the dead is Captain ...".
+_ONE_OF = re.compile(
+    r"(?:\bone of (?:the|those) (?:\w+\s+)?(?:dead|killed|victims|wounded)"
+    r"|(?:[أا]حد|[إا]حدى) (?:القتلى|القتيلين|الضحايا|الجرحى|الجريحين|المصابين)"
+    r"|(?:ölenlerden|yaralılardan|ölen\w*) (?:biri|birinin)|یکی از (?:کشته|قربانیان|زخمی)\S*)\W*(?:\S+\s+){0,2}$"
+)
 _OUTCOME = "outcome"
 
 
@@ -46,9 +58,14 @@ def count(span: Span, *, lang: str, combatants: bool) -> Count | None:
     return casualties.parse(span.text, lang=lang, outcome=span.attributes.get(_OUTCOME), faction_inside=combatants)
 
 
-def is_part(between: str) -> bool:
-    """Whether the words between two casualty spans make the second a part of the first."""
-    return _PART.search(between.lower()) is not None
+def is_part(between: str, behind: str) -> bool:
+    """Whether the words between two casualty spans, or those behind the second, make it a part of the first."""
+    return _PART.search(between.lower()) is not None or _AMONG.search(behind.lower()) is not None
+
+
+def is_one_of(before: str) -> bool:
+    """Whether the words before a casualty span make it one of the victims that were told of before."""
+    return _ONE_OF.search(before.lower()) is not None
 
 
 def collect(statements: Iterable[Statement]) -> list[Toll]:
@@ -57,10 +74,11 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
     Within a sentence, counts of one side and outcome add up. A later sentence repeats a toll (equal bounds), names some of its victims,
     adds to it (four others), or is a claim of its own.
     """
-    groups: dict[tuple[object, ...], list[Statement]] = {}
+    groups: dict[tuple[tuple[int, int], str | None, int | None, str | None, bool], list[Statement]] = {}
     for one in sorted(statements, key=lambda one: one.span.start):
         key = (one.sentence, one.claimant, one.side, one.count.outcome, one.count.kind == "civilian")
-        if one.part and any((other[0], other[3]) == (one.sentence, one.count.outcome) for other in groups):
+        before = [other for other in groups if other[3] == one.count.outcome and one.sentence[0] - other[0][1] <= 1]
+        if one.part and any(other[0] == one.sentence or not one.count.names for other in before):
             # They are counted already, on whichever side.
             continue
         groups.setdefault(key, []).append(one)

@@ -177,6 +177,7 @@ class Place:
 
     `precision` is one of `exact` (a town or village), `area` (around it, or a named region), `province`, `country`; `admin1` the name of
     the first-level division, `country` the ISO 3166-1 alpha-2 code, `geonameid` the key in GeoNames where it is one of its cities.
+    Where no table has the name, `inside` is the place around it that the position is of.
     """
 
     name: str
@@ -186,6 +187,7 @@ class Place:
     precision: str
     admin1: str | None = None
     geonameid: int | None = None
+    inside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ def test_figures_that_were_counted_by_hand():
         "f1": round(4 / 7, 4),
     }
     assert metrics["spans_partial"]["right"] == 2.5
+    assert metrics["spans_type"]["right"] == 3
+    assert metrics["spans"]["labels"]["LOCATION"]["interval"] == [1, 1]
     assert metrics["spans"]["labels"]["FACTION"]["f1"] == 0
     assert metrics["spans"]["langs"]["en"]["gold"] == 3
     assert (metrics["relations"]["right"], metrics["relations"]["predicted"], metrics["relations"]["gold"]) == (1, 2, 2)

@@ -199,6 +199,12 @@ def test_resume_refuses_another_job(tmp_path, job):
     ):
         code, said = job(path, "--output-dir", out, "--resume", *changed)
         assert (code, message in said) == (2, True), said
+    for changed, message in (
+        (["--backend", "openvino"], "model: backend was 'onnx', now 'openvino'"),
+        (["--precision", "float32"], "model: precision was None, now 'float32'"),
+    ):
+        code, said = job(path, "--output-dir", out, "--resume", "--shard-size", 5, *changed)
+        assert (code, message in said) == (2, True), said
     code, said = job(path, "--output-dir", out, "--resume", "--shard-size", 5, model="bpe")
     assert (code, "holds another job: model: files: config.json was" in said) == (2, True)
     content = path.read_bytes()
@@ -330,6 +336,22 @@ def test_a_line_too_long_to_hold_is_passed_over(tmp_path, job, monkeypatch):
     assert [row["id"] for row in shard_rows(tmp_path / "table")] == ["in-2", "in-3"]
 
 
+def test_a_job_runs_on_the_backend_and_in_the_precision_that_are_named(tmp_path, job):
+    pytest.importorskip("openvino")
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in reports(9)), encoding="utf-8")
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        options = [path, "--backend", "openvino", "--precision", precision]
+        assert job(*options, "--output-dir", tmp_path / precision)[0] == 0
+        assert job(*options, "-o", tmp_path / "flat.jsonl")[0] == 0
+        found[precision] = files(tmp_path / precision)
+        assert found[precision]["shard-00000.jsonl"] == (tmp_path / "flat.jsonl").read_bytes()
+        model = json.loads(found[precision]["job.json"])["model"]
+        assert (model["backend"], model["device"], model["precision"]) == ("openvino", "cpu", precision)
+    assert found["float32"]["shard-00000.jsonl"] != found["bfloat16"]["shard-00000.jsonl"]
+
+
 @pytest.mark.parametrize("format", ["records", "acled", "geojson", "parquet"])
 def test_shards_of_records(format, tmp_path, job):
     path = write_jsonl(tmp_path / "in.jsonl", 12)
@@ -347,6 +369,7 @@ def test_shards_of_records(format, tmp_path, job):
         (["IN", "--resume"], "name their folder with --output-dir"),
         (["IN", "--output-dir", "OUT", "-o", "x"], "name either -o or --output-dir"),
         (["IN", "--output-dir", "OUT", "--input-format", "inline"], "a job reads text, jsonl, csv, parquet, not inline"),
+        ([str(ROOT / "tests"), "--output-dir", "OUT", "--input-format", "brat"], "a job reads text, jsonl, csv, parquet, not brat"),
     ],
 )
 def test_what_cannot_be_a_job(arguments, message, tmp_path, job):

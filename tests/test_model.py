@@ -125,3 +125,26 @@ def test_models_come_from_the_hub(untrained, monkeypatch):
     files = ["model.safetensors", "pytorch_model.bin", "model.pt", "onnx/model.onnx", "tokenizer.json", "config.json", "encoder.onnx"]
     fetched = [file for file in files if any(fnmatch.fnmatch(file, pattern) for pattern in asked["patterns"])]
     assert fetched == ["model.safetensors", "tokenizer.json", "config.json", "encoder.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "off"), [("openvino", None, 1e-3), ("openvino", "bfloat16", 0.1), ("torch", "bfloat16", 0.1)]
+)
+def test_other_backends_and_precisions_agree_with_onnxruntime(untrained, backend, precision, off, corpus):
+    pytest.importorskip(backend)
+    texts = [document.text for document in corpus[:6]] + ["", "x"]
+    plain = ClashModel.from_pretrained(untrained["wordpiece"])
+    other = ClashModel.from_pretrained(untrained["wordpiece"], backend=backend, precision=precision)
+    documents = [Document(text) for text in texts]
+    for one, two in zip(plain.read(documents), other.read(documents), strict=True):
+        assert one.tags.shape == two.tags.shape and np.allclose(one.tags, two.tags, atol=off)
+    assert [analysis.text for analysis in other.predict_many(texts)] == texts
+
+
+def test_what_a_backend_cannot_do_is_refused(untrained):
+    with pytest.raises(ModelError, match="openvino"):
+        ClashModel.from_pretrained(untrained["wordpiece"], precision="bfloat16")
+    with pytest.raises(ModelError, match="float64"):
+        ClashModel.from_pretrained(untrained["wordpiece"], precision="float64")
+    with pytest.raises(ModelError, match="device"):
+        ClashModel.from_pretrained(untrained["wordpiece"], backend="openvino", device="cuda")

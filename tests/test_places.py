@@ -85,7 +85,7 @@ def test_a_chain_of_places_settles_a_homonym():
 
 def test_an_unknown_name_takes_the_place_that_it_lies_in_one_step_coarser():
     document = report("Khirbat Nowhere", "Aleppo", "Syria", lang="en", within={"Khirbat Nowhere": "Aleppo"})
-    assert found(document)["Khirbat Nowhere"] == ("Aleppo", "SY", "area")
+    assert found(document)["Khirbat Nowhere"] == ("Khirbat Nowhere", "SY", "area")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_names_no_place_has_none(lang, name):
 
 def test_a_quarter_is_not_the_town_of_its_name():
     document = report("حي الزهور", "الموصل", "العراق", lang="ar", within={"حي الزهور": "الموصل"})
-    assert found(document)["حي الزهور"] == ("Mosul", "IQ", "area")
+    assert found(document)["حي الزهور"] == ("حي الزهور", "IQ", "area")
 
 
 def test_a_small_town_needs_the_report_to_speak_of_its_country():
@@ -129,8 +129,8 @@ def test_packed_tables_give_back_what_went_in(tmp_path):
     with np.load(tmp_path / "places.npz", allow_pickle=False) as tables:
         index = Gazetteer({name: tables[name] for name in tables.files})
     assert [entry.name for entry in index.find(key("ARÛZ"))] == ["Ruritania", "Aruz"]
-    assert index.find(key("عروز")) == [Entry(0, CITY, "Aruz", "SY", "North", 36.5, 37.25, 5000, 17)]
-    assert index.find("nowhere") == []
+    assert index.find(key("عروز")) == (Entry(0, CITY, "Aruz", "SY", "North", 36.5, 37.25, 5000, 17),)
+    assert index.find("nowhere") == ()
 
 
 def test_distance_of_two_known_towns():
@@ -156,3 +156,20 @@ def test_readme_tells_the_size_of_the_tables():
     rows = (ROOT / "clashnlp" / "data" / "actors.tsv").read_text(encoding="utf-8").splitlines()
     assert f"names of {len(rows) - 1} armed actors" in readme
     assert f"{len(gazetteer.load()):,} places" in readme
+
+
+def test_a_name_that_no_table_has_is_in_the_one_country_that_the_report_speaks_of():
+    document = report("Khirbat Nowhere", "Aleppo", "Homs", "Nowhere Sea", lang="en")
+    assert found(document)["Khirbat Nowhere"] == ("Khirbat Nowhere", "SY", "country")
+    assert found(document)["Nowhere Sea"] is None
+    assert found(report("Khirbat Nowhere", "Aleppo", "Mosul", lang="en"))["Khirbat Nowhere"] is None
+
+
+def test_two_unknown_villages_of_one_district_stay_two_places():
+    within = {"Khirbat Nowhere": "Aleppo", "Tell Nowhere": "Aleppo"}
+    places = found(report("Khirbat Nowhere", "Tell Nowhere", "Aleppo", "Syria", lang="en", within=within))
+    assert places["Khirbat Nowhere"][0] != places["Tell Nowhere"][0]
+
+
+def test_names_are_in_plain_letters():
+    assert found(report("سراقب", "إدلب", "سوريا", lang="ar"))["سراقب"][0] == "Saraqib"

@@ -106,6 +106,12 @@ def test_an_error_of_a_worker_is_one_sentence(cluster, command, tmp_path, monkey
     assert "in.jsonl: was changed while the job ran" in capsys.readouterr().err
 
 
+def test_workers_load_the_model_as_the_job_says(cluster, tmp_path, untrained, capsys):
+    options = ["--model", str(untrained["wordpiece"]), "--engine", "ray", "--workers", "1", "--precision", "bfloat16"]
+    assert main(["predict", str(write_jsonl(tmp_path / "in.jsonl", 3)), *options, "--output-dir", str(tmp_path / "out")]) == 2
+    assert "the onnx backend has no precision bfloat16" in capsys.readouterr().err
+
+
 def test_a_worker_with_another_model_stops_the_job(untrained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = Settings(

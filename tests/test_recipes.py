@@ -107,3 +107,15 @@ def test_of_two_nested_auxiliary_places_the_longer_is_kept():
     spans = [{"start": 7, "end": 11, "label": "GPE", "text": "Aruz"}, {"start": 0, "end": 11, "label": "LOC", "text": "Gulf of Aruz"[:11]}]
     row = script("auxiliary").convert({"id": "t", "lang": "ar", "text": "Port at Aruz", "spans": spans, "relations": []}, "wojood_sample")
     assert [(one["start"], one["end"]) for one in row["spans"]] == [(0, 11)]
+
+
+def test_the_loop_holds_a_third_out_and_compares_in_pairs(corpus):
+    loop = script("loop")
+    posts = list(loop.read_documents(loop.POSTS))
+    folds = loop.parts(posts)
+    assert sorted(post.id for fold in folds for post in fold) == sorted(post.id for post in posts)
+    assert {len(fold) for fold in folds} == {24}
+    assert all({post.lang for post in fold} == {"ar", "en", "fa", "tr"} for fold in folds)
+    before, after = [(1, 2, 2), (0, 2, 4)] * 20, [(2, 2, 2), (1, 2, 4)] * 20
+    assert loop.row("x", before, before) == "| x | 0.200 | 0.200 | +0.000 | +0.000 to +0.000 |"
+    assert loop.row("x", before, after).startswith("| x | 0.200 | 0.600 | +0.400 | +0.3")

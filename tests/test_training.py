@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import CORPUS, KINDS
+from huggingface_hub import ModelCard
 
 from clashnlp import CLASH, ClashModel, DataError, Document, ModelConfig, ModelError, Relation, Schema, Span
 from clashnlp.config import RELATION_THRESHOLD
@@ -15,7 +17,7 @@ from clashnlp.formats import inline, jsonl, read_documents
 from clashnlp.network import load_network
 from clashnlp.spans import TAGS
 from clashnlp.tokens import Tokenizer
-from clashnlp.training.calibrate import _best_threshold, _heat, _log_loss
+from clashnlp.training.calibrate import _best_threshold, _heat, _log_loss, calibrate
 from clashnlp.training.data import MAX_WORDS, make_examples, read_annotated
 from clashnlp.training.loss import Collator, JointLoss
 from clashnlp.training.start import start
@@ -87,8 +89,41 @@ def test_training_goes_on_from_a_trained_model(people, tmp_path):
     options = TrainOptions(init=folder / "model", epochs=1, learning_rate=1e-6, bf16=False)
     files = {"train_files": [folder / "train.jsonl"], "dev_files": [folder / "dev.jsonl"]}
     again = train(**files, output=tmp_path / "again", options=options, report=said.append)
+    assert [line.split(":")[0] for line in said if line.startswith("epoch")] == ["epoch 0.0", "epoch 1.0"]
     # With next to no learning the trained heads must still be there.
     assert again["spans"]["f1"] > metrics["spans"]["f1"] - 0.05
+
+
+def test_calibration_on_many_documents_outlives_a_few(people):
+    folder, _, _, _ = people
+    model = ClashModel.from_pretrained(folder / "model")
+    earlier = model.config.replace(tag_temperature=1.23, span_thresholds={"PER": 0.2, "LOC": 0.2}, relation_thresholds={"Live_In": 0.41})
+    assert calibrate(model.with_config(earlier), residents(4, 3)) == earlier
+    # A hundred spans are enough to fit anew; a hundred relations are not there.
+    fitted = calibrate(model.with_config(earlier), residents(40, 4))
+    assert fitted.tag_temperature != 1.23
+    assert fitted.relation_thresholds == {"Live_In": 0.41}
+    assert start(folder / "model", schema=None)[2] == model.config
+
+
+def test_old_documents_are_drawn_twice_as_many(people, tmp_path):
+    folder, _, _, _ = people
+    few = write(tmp_path / "few.jsonl", residents(4, 3))
+    said: list[str] = []
+    options = TrainOptions(init=folder / "model", old=[folder / "train.jsonl"], epochs=1, bf16=False)
+    train(train_files=[few], dev_files=[few], output=tmp_path / "m", options=options, report=said.append)
+    assert said[0].startswith("train: 12 documents (en 12)")
+    assert said[1] == "  8 of these documents were drawn from the old ones"
+
+
+def test_training_writes_a_card_with_what_it_learned_from(people):
+    folder, metrics, _, _ = people
+    card = ModelCard.load(folder / "model" / "README.md")
+    assert card.data.language == ["en"]
+    assert {one.metric_name for one in card.data.eval_results} == {"span F1", "relation F1"}
+    assert re.search(r"- 120 annotated documents \(en 120\), \d\.\d passes", card.text)
+    row = metrics["relations"]["labels"]["Live_In"]
+    assert f"| Live_In | {row['precision']:.3f} |" in card.text
 
 
 def test_resuming_takes_up_the_last_checkpoint(people, tmp_path):

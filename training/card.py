@@ -16,23 +16,14 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
+from clashnlp.card import WARNING, history, interval, metadata, score_table
+
 # Watts of a core at full load, a usual value for servers; there is no meter on a rented machine.
 WATTS = 10
 TEMPLATE = Path(__file__).with_name("card_template.md")
+LANGS = ("ar", "en", "fa", "tr")
+GROUPS = ("labels", "langs", "sources")
 ANNOTATIONS = Path(__file__).with_name("annotations")
-
-
-def table(title: str, part: dict[str, Any]) -> str:
-    """A Markdown table of precision, recall, F1 and count: overall, by label, by language, by source."""
-    lines = [f"| {title} | precision | recall | F1 | annotated |", "| --- | ---: | ---: | ---: | ---: |"]
-    for name, row in {"all": part, **part["labels"], **part["langs"], **part.get("sources", {})}.items():
-        lines.append(f"| {name} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {row['gold']} |")
-    return "\n".join(lines)
-
-
-def interval(part: dict[str, Any]) -> str:
-    """The ends of an F1's interval, in words."""
-    return "{:.3f} to {:.3f}".format(*part["interval"])
 
 
 def mistakes(title: str, part: dict[str, dict[str, int]]) -> str:
@@ -66,11 +57,6 @@ def plot(calibration: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
-def history(training: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs that made the model, first to last."""
-    return [*history(training["before"]), training] if training.get("before") else [training]
-
-
 def card(config: dict[str, Any], metrics: dict[str, Any], plot_name: str) -> str:
     """The card as Markdown with the Hub's metadata."""
     encoder, training = config["encoder"], config["training"]
@@ -78,8 +64,10 @@ def card(config: dict[str, Any], metrics: dict[str, Any], plot_name: str) -> str
     runs = history(training)
     seconds = sum(run["seconds"] for run in runs)
     spans, relations = metrics["calibration"]["spans"], metrics["calibration"]["relations"]
+    dev = {"span F1": metrics["spans"]["f1"], "relation F1": metrics["relations"]["f1"], "outcome accuracy": outcome["accuracy"]}
     size = f"{encoder['hidden_size']} x {encoder['num_hidden_layers']}, {encoder['vocab_size']:,} tokens"
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        metadata=metadata(LANGS, name="clashnlp", dev=dev, license="apache-2.0"),
         encoder=f"{encoder['model_type'].upper()}, {size}, windows of {config['window']} tokens",
         news=sum(len(path.read_text(encoding="utf-8").splitlines()) for path in ANNOTATIONS.glob("*.jsonl")),
         documents=training["documents"],
@@ -92,8 +80,8 @@ def card(config: dict[str, Any], metrics: dict[str, Any], plot_name: str) -> str
         dev_documents=metrics["documents"],
         span_interval=interval(metrics["spans"]),
         relation_interval=interval(metrics["relations"]),
-        span_table=table("spans", metrics["spans"]),
-        relation_table=table("relations", metrics["relations"]),
+        span_table=score_table("spans", metrics["spans"], groups=GROUPS),
+        relation_table=score_table("relations", metrics["relations"], groups=GROUPS),
         partial=f"{metrics['spans_partial']['f1']:.3f}",
         outcome=f"{outcome['accuracy']:.3f}",
         span_mistakes=mistakes("spans", metrics["mistakes"]["spans"]),
@@ -106,6 +94,7 @@ def card(config: dict[str, Any], metrics: dict[str, Any], plot_name: str) -> str
         relation_right=f"{relations['right']:.3f}",
         relation_error=f"{relations['error']:.3f}",
         plot=plot_name,
+        warning=WARNING,
         outcome_spans=outcome["spans"],
         outcome_langs=", ".join(f"{lang} {row['accuracy']:.3f}" for lang, row in outcome["langs"].items()),
         pairs=false["pairs"],

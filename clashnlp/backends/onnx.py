@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from clashnlp.backends import Runtime
 from clashnlp.config import ModelConfig
 from clashnlp.errors import ModelError
 from clashnlp.spans import TAGS
@@ -61,13 +62,16 @@ class OnnxBackend:
         self._relate = relate
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig, *, device: str, threads: int | None) -> OnnxBackend:
-        """The backend on the model in the folder.
+    def load(cls, folder: Path, config: ModelConfig, runtime: Runtime) -> OnnxBackend:
+        """The backend on the model in the folder; it computes as the graphs say, in float32, or in eight bits where they were exported so.
 
         Raises:
-            ModelError: a file is missing or cannot be read, or the device is not available.
+            ModelError: a file is missing or cannot be read, or the device or the precision is not available.
         """
+        if runtime.precision not in (None, "float32"):
+            raise ModelError(f"the onnx backend has no precision {runtime.precision}; use backend='openvino' or 'torch'")
         available = ort.get_available_providers()
+        device = runtime.device
         if device == "auto":
             device = "cuda" if "CUDAExecutionProvider" in available else "cpu"
         if device not in ("cpu", "cuda"):
@@ -77,8 +81,8 @@ class OnnxBackend:
             raise ModelError("this onnxruntime has no CUDA; install onnxruntime-gpu, or use backend='torch' or device='cpu'")
         options = ort.SessionOptions()
         options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        if runtime.threads is not None:
+            options.intra_op_num_threads = runtime.threads
         sessions = []
         mark = weights_mark(folder / WEIGHTS_FILE) if (folder / ENCODER_FILE).is_file() else ""
         for name in (ENCODER_FILE, RELATE_FILE):

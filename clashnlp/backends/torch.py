@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clashnlp.backends import Runtime
 from clashnlp.config import ModelConfig
 from clashnlp.errors import MissingDependencyError, ModelError
 
@@ -22,19 +23,21 @@ except ImportError as error:
 
 
 class TorchBackend:
-    """Runs a network on a CPU (in float32) or on CUDA (in bfloat16); see `clashnlp.backends.Backend`."""
+    """Runs a network on a CPU (in float32 unless told otherwise) or on CUDA (in bfloat16); see `clashnlp.backends.Backend`."""
 
-    def __init__(self, network: ClashNetwork, device: torch.device) -> None:
+    def __init__(self, network: ClashNetwork, device: torch.device, *, precision: str | None = None) -> None:
         self._network = network
         self._device = device
+        self._narrow = (precision or ("bfloat16" if device.type == "cuda" else "float32")) == "bfloat16"
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig, *, device: str, threads: int | None) -> TorchBackend:
+    def load(cls, folder: Path, config: ModelConfig, runtime: Runtime) -> TorchBackend:
         """The backend on the model in the folder.
 
         Raises:
             ModelError: a file is missing or cannot be read, or the device is not available.
         """
+        device = runtime.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if device.startswith("cuda") and not torch.cuda.is_available():
@@ -43,9 +46,9 @@ class TorchBackend:
             place = torch.device(device)
         except RuntimeError:
             raise ModelError(f"there is no device {device!r}; choose auto, cpu, cuda or cuda:0") from None
-        if threads is not None:
-            torch.set_num_threads(threads)
-        return cls(load_network(folder, config).to(place).eval(), place)
+        if runtime.threads is not None:
+            torch.set_num_threads(runtime.threads)
+        return cls(load_network(folder, config).to(place).eval(), place, precision=runtime.precision)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `clashnlp.backends.Backend.encode`."""
@@ -66,7 +69,7 @@ class TorchBackend:
         return _array(attributes), _array(relations)
 
     def _mode(self) -> torch.autocast:
-        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._device.type == "cuda")
+        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._narrow)
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)

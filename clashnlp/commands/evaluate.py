@@ -6,10 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
+from clashnlp import __version__
 from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress
-from clashnlp.commands.options import add_model, load_model
+from clashnlp.commands.options import add_model, load_model, positive
 from clashnlp.errors import DataError
 from clashnlp.formats import read_documents
+from clashnlp.formats.storage import written_whole
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,6 +19,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("evaluate", help="measure a model on annotated reports")
     command.add_argument("--data", nargs="+", required=True, metavar="FILE", help="annotated documents")
     command.add_argument("-o", "--output", type=Path, help="write the metrics to this file as JSON")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a page with scores, plots and the worst documents to this file")
+    command.add_argument("--worst", type=positive, default=10, metavar="N", help="documents that the page shows (default: 10)")
     add_model(command)
     command.set_defaults(run=run)
 
@@ -25,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     """Carries the command out."""
     from clashnlp.evaluate import evaluate, summary
 
-    check_output(options.output, options.data)
+    for output in (options.output, options.html):
+        check_output(output, options.data)
     problems = Problems()
     gold = [document for name in options.data for document in read_documents(name, on_error=problems)]
     if not gold:
@@ -36,4 +41,11 @@ def run(options: argparse.Namespace) -> int:
     print(summary(metrics))
     if options.output is not None:
         options.output.write_text(json.dumps(metrics, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    if options.html is not None:
+        from clashnlp.report_html import build
+
+        facts = {"data": ", ".join(options.data), "model": options.model or "the embedded one", "clashnlp": __version__}
+        page = build(metrics, list(zip(gold, predicted, strict=True)), model.config.schema, worst=options.worst, facts=facts)
+        with written_whole(options.html) as file:
+            file.write(page.encode("utf-8", "replace"))
     return INCOMPLETE if problems.count else DONE

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from clashnlp.errors import DataError
-from clashnlp.formats import SUFFIXES
+from clashnlp.formats import SUFFIXES, read_documents
+from clashnlp.types import Document
 
 # Exit codes: all done; some input could not be used, and each is named; the command itself could not be carried out.
 DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
@@ -36,6 +39,25 @@ def check_output(output: Path | None, inputs: Sequence[str]) -> None:
         inside = name.is_dir() and output.suffix.lower() in SUFFIXES and output.resolve().is_relative_to(name.resolve())
         if inside or (name.exists() and output.exists() and output.samefile(name)):
             raise DataError(f"{output} is among the inputs; write to another place")
+
+
+def read_reports(options: argparse.Namespace, problems: Problems) -> Iterator[Document]:
+    """The reports that the options name, see `options.add_inputs`."""
+    ids: set[str | int] = set()
+    twice = 0
+    for name in options.inputs:
+        for document in read_documents(
+            name, format=options.input_format, text_column=options.text_column, annotated=False, on_error=problems
+        ):
+            if document.id in ids:
+                twice += 1
+            ids.add(document.id)
+            if not document.text.strip():
+                # The report stays in the output, so that no row is lost.
+                problems(DataError(f"{name}: report {document.id!r} holds no text"))
+            yield document
+    if twice:
+        logging.warning("%d reports bear the id of another one; give them ids of their own to tell them apart", twice)
 
 
 def progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:

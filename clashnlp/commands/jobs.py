@@ -48,7 +48,7 @@ def run_job(options: argparse.Namespace) -> int:
     )
     _settle(options)
     files = model_digest(store.find_model(options.model, revision=options.revision))
-    model = {"files": files, "backend": options.backend, "device": options.device}
+    model = {"files": files, "backend": options.backend, "device": options.device, "precision": options.precision}
     with Job(options.output_dir, options.inputs, settings, model=model, resume=options.resume) as job:
         if job.result is None:
             _work(job, options)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import json
 import math
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from clashnlp.backends import NAMES
-from clashnlp.errors import MissingDependencyError
+from clashnlp.backends import NAMES, PRECISIONS
+from clashnlp.errors import DataError, MissingDependencyError
+from clashnlp.formats import FORMATS
 from clashnlp.model import BATCH_TOKENS, ClashModel
+from clashnlp.near import NEAR
+from clashnlp.schema import Schema
 
 
 def positive(value: str) -> int:
@@ -49,11 +53,40 @@ def day(value: str) -> datetime.date:
         raise argparse.ArgumentTypeError(f"must be a day such as 2018-03-03, it is {value!r}") from None
 
 
+def add_inputs(command: argparse.ArgumentParser) -> None:
+    """Adds the reports to read, and how to read them; `files.read_reports` reads them."""
+    kinds = ".txt, .jsonl, .csv, .tsv or .parquet files, folders of these, or - for standard input"
+    command.add_argument("inputs", nargs="+", metavar="INPUT", help=kinds)
+    command.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
+    command.add_argument("--input-format", choices=FORMATS, help="read every input as this format; - is text unless told otherwise")
+
+
+def read_schema(value: str | None) -> Schema | str | None:
+    """The schema in a JSON file; 'clash', 'data' and None as they are.
+
+    Raises:
+        DataError: the file holds no JSON.
+    """
+    if value is None or value in ("clash", "data"):
+        return value
+    try:
+        return Schema.from_dict(json.loads(Path(value).read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{value}: not a JSON file ({error})") from None
+
+
+def add_near(command: argparse.ArgumentParser) -> None:
+    """Adds the option that says when two reports are nearly the same."""
+    text = "share of a report's 5-word runs that make it nearly the same as one which has them too"
+    command.add_argument("--near", type=share, default=NEAR, help=f"{text} (default: {NEAR})")
+
+
 def add_model(command: argparse.ArgumentParser) -> None:
     """Adds the options that say which model to use and how; `load_model` reads them."""
     command.add_argument("--model", help="model folder or Hub id (default: the embedded model)")
     command.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
     command.add_argument("--backend", choices=("auto", *NAMES), default="auto", help="auto: torch if there is a GPU, else onnx")
+    command.add_argument("--precision", choices=PRECISIONS, help="of the encoder (default: float32 on a CPU, bfloat16 on a GPU)")
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     command.add_argument("--batch-tokens", type=positive, default=BATCH_TOKENS, help=f"tokens read at once (default: {BATCH_TOKENS})")
     command.add_argument("--threads", type=positive, help="CPU threads (default: all)")
@@ -75,7 +108,12 @@ def choose_backend(options: argparse.Namespace) -> str:
 def load_model(options: argparse.Namespace) -> ClashModel:
     """The model that the options name."""
     return ClashModel.from_pretrained(
-        options.model, revision=options.revision, backend=choose_backend(options), device=options.device, threads=options.threads
+        options.model,
+        revision=options.revision,
+        backend=choose_backend(options),
+        device=options.device,
+        threads=options.threads,
+        precision=options.precision,
     )
 
 

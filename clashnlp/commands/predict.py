@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from clashnlp import output
-from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress
+from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, read_reports
 from clashnlp.commands.jobs import add_job, run_job
-from clashnlp.commands.options import add_model, day, load_model
+from clashnlp.commands.options import add_inputs, add_model, day, load_model
 from clashnlp.errors import DataError
-from clashnlp.formats import FORMATS, read_documents
-from clashnlp.output import OUTPUT_FORMATS, written_whole
-from clashnlp.types import Document
+from clashnlp.formats.storage import written_whole
+from clashnlp.output import OUTPUT_FORMATS
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     command = commands.add_parser("predict", help="find spans and relations in reports")
-    kinds = ".txt, .jsonl, .csv, .tsv or .parquet files, folders of these, or - for standard input"
-    command.add_argument("inputs", nargs="+", metavar="INPUT", help=kinds)
+    add_inputs(command)
     command.add_argument("-o", "--output", type=Path, help="write here; else to standard output, or a summary to a terminal")
     command.add_argument("--format", choices=OUTPUT_FORMATS, default="jsonl", help="what to write (default: jsonl, spans and relations)")
     command.add_argument("--published", type=day, metavar="DAY", help="day of reports that bear no date, YYYY-MM-DD; for records")
-    command.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
-    command.add_argument("--input-format", choices=FORMATS, help="read every input as this format; - is text unless told otherwise")
     add_model(command)
     add_job(command)
     command.set_defaults(run=run)
@@ -47,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         raise DataError("standard output is closed; name a file with -o")
     problems = Problems()
     model = load_model(options)
-    documents = _reports(options, problems)
+    documents = read_reports(options, problems)
     done = 0
     analyses = progress(model.predict_many(documents, batch_tokens=options.batch_tokens), show=not _people(options))
     with contextlib.ExitStack() as stack:
@@ -69,21 +63,3 @@ def run(options: argparse.Namespace) -> int:
 def _people(options: argparse.Namespace) -> bool:
     """Whether a person reads the output at a terminal, and asked for nothing else."""
     return options.output is None and options.format == "jsonl" and sys.stdout.isatty()
-
-
-def _reports(options: argparse.Namespace, problems: Problems) -> Iterator[Document]:
-    ids: set[str | int] = set()
-    twice = 0
-    for name in options.inputs:
-        for document in read_documents(
-            name, format=options.input_format, text_column=options.text_column, annotated=False, on_error=problems
-        ):
-            if document.id in ids:
-                twice += 1
-            ids.add(document.id)
-            if not document.text.strip():
-                # The report stays in the output, so that no row is lost.
-                problems(DataError(f"{name}: report {document.id!r} holds no text"))
-            yield document
-    if twice:
-        logging.warning("%d reports bear the id of another one; give them ids of their own to tell them apart", twice)

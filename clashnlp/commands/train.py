@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from clashnlp.commands.files import DONE
-from clashnlp.commands.options import amount, needs_train_extra, positive, share
-from clashnlp.errors import DataError
+from clashnlp.commands.options import amount, needs_train_extra, positive, read_schema, share
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,6 +14,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("train", help="train a model on annotated reports")
     command.add_argument("--train", nargs="+", required=True, metavar="FILE", help="annotated documents to learn from")
     command.add_argument("--dev", nargs="+", required=True, metavar="FILE", help="annotated documents to choose by")
+    old = "annotated documents that --init learned from: twice as many as of --train are drawn and learned again, against forgetting"
+    command.add_argument("--old", nargs="+", metavar="FILE", help=old)
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
     command.add_argument("--init", help="model or transformers encoder to begin with, folder or Hub id (default: the embedded model)")
     command.add_argument("--schema", help="'clash', 'data' for the labels that the files use, or a JSON file (default: as in --init)")
@@ -34,19 +34,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carries the command out."""
     from clashnlp.evaluate import summary
-    from clashnlp.schema import Schema
 
     with needs_train_extra():
         from clashnlp.training.trainer import TrainOptions, is_first, train
 
-    schema: Schema | str | None = options.schema
-    if isinstance(schema, str) and schema not in ("clash", "data"):
-        try:
-            schema = Schema.from_dict(json.loads(Path(schema).read_text(encoding="utf-8")))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{options.schema}: not a JSON file ({error})") from None
+    schema = read_schema(options.schema)
     names = (
         "init",
+        "old",
         "epochs",
         "batch_documents",
         "learning_rate",

@@ -1,30 +1,24 @@
-"""Which spans and relations did people mark in brat? A text file and a standoff file for each document (`x.txt`, `x.ann`).
-
-Below the format stands what all formats of one file a document share: folders, zips and single files.
-"""
+"""Which spans and relations did people mark in brat? A text file and a standoff file for each document (`x.txt`, `x.ann`)."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
-import io
+import itertools
 import re
-import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from hashlib import sha256
-from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 
 from clashnlp.errors import DataError
-from clashnlp.formats.docbin import Names, attribute_name, note_losses, part_name, replacing, split_label
-from clashnlp.formats.exchange import Account, build, locate, ordered
+from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, note_losses, ordered, split_value
+from clashnlp.formats.offsets import Extent, locate
 from clashnlp.formats.plain import decode
+from clashnlp.formats.storage import Files, Names, open_files, part_name, stems, store
 from clashnlp.types import Document, Span
 
-OnError = Callable[[DataError], None]
-Fragments = list[tuple[int, int]]
+Fragments = list[Extent]
 
 _TEXT_BOUND = re.compile(r"(?P<label>\S+) (?P<offsets>\d+ \d+(?:;\d+ \d+)*)")
 _EVENT = re.compile(r"(?P<label>[^\s:]+):(?P<trigger>\S+)(?P<roles>(?: [^\s:]+:\S+)*) *")
@@ -39,19 +33,15 @@ def read(path: Path, *, account: Account, on_error: OnError, annotators: bool | 
 
     Events become relations from their trigger, named by the role; attributes, notes and normalisations become attributes of the span.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each line or file that cannot be used.
-        annotators: whether the uppermost folders are annotators; None where they hold files of the same names with the same texts.
+    With `annotators`, the uppermost folders are annotators; None finds out whether they hold files of the same names with the same texts.
     """
-    files = open_files(path, on_error)
-    names = files.named(".ann", ".txt")
-    marked = [name for name in names if files.only or name.lower().endswith(".ann")]
+    files = open_files(path, (".ann",), on_error, zips=True)
+    marked = files.asked
     by_annotator = _share_texts(files, marked) if annotators is None else annotators
-    for name in names:
-        if name not in marked and f"{name[:-4]}.ann" not in files.load:
-            account.drop("texts without an .ann file", name)
+    if files.root == str(path):
+        for name in files.load:
+            if name.lower().endswith(".txt") and f"{name[:-4]}.ann" not in files.load:
+                account.drop("texts without an .ann file", name)
     for name in marked:
         stem = name[:-4]
         who, _, rest = stem.partition("/") if by_annotator else ("", "", stem)
@@ -68,7 +58,7 @@ class _Sheet:
 
     spans: dict[str, Span] = field(default_factory=dict)
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
-    relations: list[tuple[str, str, str]] = field(default_factory=list)
+    relations: list[Link] = field(default_factory=list)
     triggers: dict[str, str] = field(default_factory=dict)
 
 
@@ -98,7 +88,7 @@ def _document(files: Files, stem: str, row_id: str, account: Account, on_error: 
         except DataError as error:
             on_error(DataError(f"{place}:{number}: {error}"))
     spans = [replace(span, attributes={**span.attributes, **sheet.attributes.get(span.id, {})}) for span in sheet.spans.values()]
-    return build(row_id, text, spans, sheet.relations, account)
+    return build(Document(text, row_id), spans, sheet.relations, account)
 
 
 def _text_bound(parts: list[str], source: tuple[str, bool], sheet: _Sheet, account: Account, row_id: str) -> None:
@@ -117,22 +107,22 @@ def _text_bound(parts: list[str], source: tuple[str, bool], sheet: _Sheet, accou
         fragments = moved if surface is None or _fits(text, moved, surface) else fragments
     extent = _extent(text, fragments, surface, account, place)
     if extent is not None:
-        label, values = split_label(match["label"])
+        label, values = split_value(match["label"])
         sheet.spans[parts[0]] = Span(*extent, label, text[slice(*extent)], parts[0], attributes=values)
 
 
-def _extent(text: str, fragments: Fragments, surface: str | None, account: Account, place: str) -> tuple[int, int] | None:
+def _extent(text: str, fragments: Fragments, surface: str | None, account: Account, place: str) -> Extent | None:
     start, end = fragments[0][0], max(end for _, end in fragments)
     if _fits(text, fragments, surface):
         # brat cuts spans at line breaks, which takes nothing out of them.
-        if any(text[before[1] : behind[0]].strip() for before, behind in pairwise(fragments)):
+        if any(text[before[1] : behind[0]].strip() for before, behind in itertools.pairwise(fragments)):
             account.repair("discontinuous spans, taken from their first to their last character", place)
         return start, end
     if surface and surface not in text:
         # brat writes a line break inside a span as a space.
         readings = set(re.findall(r"\s+".join(map(re.escape, surface.split())), text)) if surface.split() else set()
         surface = readings.pop() if len(readings) == 1 else surface
-    return locate(text, (start, end), surface, account=account, place=place)
+    return locate(text, (start, end, surface), account=account, place=place)
 
 
 def _fits(text: str, fragments: Fragments, surface: str | None) -> bool:
@@ -152,11 +142,11 @@ def _reference(parts: list[str], sheet: _Sheet, account: Account, row_id: str) -
     place = f"{row_id}/{name}"
     fields = data.split(" ", 2)
     if name.startswith("R") and (relation := _RELATION.fullmatch(data)):
-        sheet.relations.append((_end(relation["head"], sheet), _end(relation["tail"], sheet), relation["label"]))
+        sheet.relations.append((_end(relation["head"], sheet), _end(relation["tail"], sheet), relation["label"], None))
     elif name in sheet.triggers and (event := _EVENT.fullmatch(data)):
         for role, target in (item.split(":", 1) for item in event["roles"].split()):
             account.repair("roles of events, read as relations from the trigger", place)
-            sheet.relations.append((sheet.triggers[name], _end(target, sheet), role))
+            sheet.relations.append((sheet.triggers[name], _end(target, sheet), role, None))
     elif name[:1] in ("A", "M") and len(fields) > 1:
         _attribute(sheet, fields[1], (fields[0], fields[2] if len(fields) > 2 else _FLAG), account, place)
     elif name.startswith("N") and len(fields) > 2:
@@ -177,11 +167,13 @@ def _end(target: str, sheet: _Sheet) -> str:
 
 
 def _attribute(sheet: _Sheet, target: str, pair: tuple[str, str], account: Account, place: str) -> None:
-    span, (name, value) = _end(target, sheet), pair
+    span = _end(target, sheet)
     if span not in sheet.spans:
         account.drop("attributes and notes of what is no span", place)
-    elif sheet.attributes.setdefault(span, {}).setdefault(attribute_name(name), value) != value:
-        account.drop("further values of an attribute", place)
+        return
+    for name, value in beside(dict([pair]), SPAN_FIELDS).items():
+        if sheet.attributes.setdefault(span, {}).setdefault(name, value) != value:
+            account.drop("further values of an attribute", place)
 
 
 def _share_texts(files: Files, names: Collection[str]) -> bool:
@@ -202,26 +194,31 @@ def write(documents: Iterable[Document], path: Path) -> Account:
     Documents of annotators lie in a folder of the annotator's name. A folder without `annotation.conf` gets one with the labels used.
     """
     account = Account()
-    store(path, _files(single(documents, path, ".ann"), path, account))
+    store(path, _files(documents, path, account))
     return account
 
 
 def _files(documents: Iterable[Document], path: Path, account: Account) -> Iterator[tuple[str, bytes]]:
-    names = Names(account)
     used: list[Document] = []
-    for document in documents:
-        if "\0" in document.text:
-            account.drop("texts with zero bytes", str(document.id))
-            continue
+    shared: dict[str, list[str]] = {}
+    for stem, document in stems(documents, path, ".ann", account, _stem):
         note_losses(document, account, meta=("annotator",))
-        who = document.meta.get("annotator")
-        stem = names.of(document.id, f"{part_name(str(who))}/" if who else "") if path.suffix.lower() != ".ann" else path.stem
+        if document.meta.get("annotator"):
+            shared.setdefault(stem.partition("/")[2], []).append(str(document.id))
         lines, kept = _lines(document, account)
         used.append(kept)
         yield f"{stem}.txt", document.text.encode()
         yield f"{stem}.ann", lines.encode()
+    if all(len(ids) == 1 for ids in shared.values()):
+        for row_id in itertools.chain.from_iterable(shared.values()):
+            account.drop("annotators, which only annotators=true finds again where no two annotated one text", row_id)
     if path.suffix.lower() != ".ann" and not (path / "annotation.conf").exists():
         yield "annotation.conf", _configuration(used).encode()
+
+
+def _stem(document: Document, names: Names) -> str:
+    who = document.meta.get("annotator")
+    return names.of(document.id, f"{part_name(str(who))}/" if who else "")
 
 
 def _lines(document: Document, account: Account) -> tuple[str, Document]:
@@ -288,112 +285,3 @@ def _configuration(documents: Iterable[Document]) -> str:
     attributes = [f"{name}\tArg:{'|'.join(carriers)}, Value:{'|'.join(found)}" for name, (carriers, found) in values.items()]
     sections = {"entities": list(labels), "relations": relations, "events": [], "attributes": attributes}
     return "\n".join(f"[{name}]\n" + "".join(f"{line}\n" for line in lines) for name, lines in sections.items())
-
-
-# What follows is shared by the formats that hold a document in a file of its own.
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files of a folder or a zip, zips inside opened as folders; or one file with those beside it, of which `only` is asked for."""
-
-    root: str
-    load: Mapping[str, Callable[[], bytes]]
-    only: str | None = None
-
-    def named(self, *suffixes: str) -> list[str]:
-        """The names of the files that are asked for and have one of these suffixes, in order; a file that is asked for has any."""
-        if self.only is not None:
-            return [self.only]
-        return sorted(name for name in self.load if name.lower().endswith(suffixes))
-
-    def place(self, name: str) -> str:
-        """What messages call a file."""
-        return f"{self.root}/{name}"
-
-    def read(self, name: str) -> bytes:
-        """The bytes of a file.
-
-        Raises:
-            DataError: it cannot be read.
-        """
-        try:
-            return self.load[name]()
-        except (OSError, RuntimeError, zipfile.BadZipFile, NotImplementedError, KeyError) as error:
-            raise DataError(f"{self.place(name)}: cannot be read ({error}); unpack or export it again") from None
-
-
-def open_files(path: Path, on_error: OnError) -> Files:
-    """The files of a path; none where it cannot be read, which `on_error` is told."""
-    try:
-        if path.is_dir():
-            load: dict[str, Callable[[], bytes]] = {}
-            for file in sorted(path.rglob("*")):
-                name = file.relative_to(path).as_posix()
-                if file.is_file() and file.suffix.lower() == ".zip":
-                    load.update(_unzipped(file.read_bytes(), f"{name[:-4]}/"))
-                elif file.is_file():
-                    load[name] = file.read_bytes
-            return Files(str(path), load)
-        if path.suffix.lower() == ".zip":
-            return Files(str(path), _unzipped(path.read_bytes(), ""))
-        if not path.is_file():
-            raise DataError(f"{path}: there is no such file or folder")
-        return Files(str(path.parent), {file.name: file.read_bytes for file in path.parent.iterdir() if file.is_file()}, path.name)
-    except (OSError, zipfile.BadZipFile) as error:
-        on_error(DataError(f"{path}: cannot be read ({error})"))
-    except DataError as error:
-        on_error(error)
-    return Files(str(path), {})
-
-
-def _unzipped(data: bytes, prefix: str) -> dict[str, Callable[[], bytes]]:
-    archive = zipfile.ZipFile(io.BytesIO(data))
-    load: dict[str, Callable[[], bytes]] = {}
-    for name in archive.namelist():
-        if name.endswith("/") or name.startswith("__MACOSX/"):
-            continue
-        if name.lower().endswith(".zip"):
-            with contextlib.suppress(zipfile.BadZipFile):
-                load.update(_unzipped(archive.read(name), f"{prefix}{name[:-4]}/"))
-        else:
-            load[prefix + name] = partial(archive.read, name)
-    return load
-
-
-def store(path: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Writes the files into a folder, a `.zip`, or beside a path with a suffix; each takes its name once it is written.
-
-    Raises:
-        DataError: there is a file where a folder must be.
-    """
-    if path.suffix.lower() == ".zip":
-        with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in files:
-                archive.writestr(name, data)
-        return
-    folder = path.parent if path.suffix.lower() in _SINGLE else path
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: is a file; name a folder, or a .zip")
-    for name, data in files:
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as part:
-            part.write_bytes(data)
-
-
-_SINGLE = (".ann", ".tsv", ".xmi", ".json")
-
-
-def single(documents: Iterable[Document], path: Path, suffix: str) -> Iterable[Document]:
-    """The documents; where the path has the suffix of one file, there may be only one.
-
-    Raises:
-        DataError: there are several.
-    """
-    if path.suffix.lower() != suffix:
-        return documents
-    first = list(islice(documents, 2))
-    if len(first) > 1:
-        raise DataError(f"{path}: holds one document, and there are several; name a folder or a .zip")
-    return first

@@ -5,26 +5,22 @@ Below the format stands what holds for every export of INCEpTION: which layers c
 
 from __future__ import annotations
 
-import importlib
 import io
 import re
 import warnings
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clashnlp.errors import DataError
-from clashnlp.formats.brat import Files, open_files, single, store
-from clashnlp.formats.docbin import Names, attribute_name, note_losses, part_name, split_label
-from clashnlp.formats.exchange import Account, ordered
+from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, needed, note_losses, number, ordered, split_value
+from clashnlp.formats.offsets import Extent, tokenize, touched
 from clashnlp.formats.plain import decode
-from clashnlp.tokens import sentence_of, split_words
-from clashnlp.types import Document, Relation, Span
+from clashnlp.formats.storage import Files, Names, open_files, part_name, stems, store
+from clashnlp.tokens import sentence_of
+from clashnlp.types import Document, Span
 
-OnError = Callable[[DataError], None]
-Extent = tuple[int, int]
 Labelled = tuple[str, dict[str, str], float | None]
 
 SPAN_LAYER, RELATION_LAYER = "webanno.custom.ClashSpan", "webanno.custom.ClashRel"
@@ -48,22 +44,17 @@ def read(
 
     An XMI file needs the `TypeSystem.xml` of its export beside it or in a folder above. Slots of spans become relations, named by the role.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each file that cannot be used.
-        layers: the layers to read, by full or last name; None for named entities and all that the project made itself.
-        label: the feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
+    `layers` are the layers to read, by full or last name; None for named entities and all that the project made itself. `label` is the
+    feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
 
     Raises:
-        DataError: dkpro-cassis is not installed.
+        MissingDependencyError: dkpro-cassis is not installed.
     """
-    cassis = _cassis()
-    files = open_files(path, on_error)
-    for name in files.named(".xmi", ".json"):
+    cassis = needed("cassis", extra="cas")
+    files = open_files(path, (".xmi", ".json"), on_error, zips=True)
+    for name, place, data in files.each(on_error):
         try:
-            data = files.read(name)
-            if name.lower().endswith(".json") and b'"%FEATURE_STRUCTURES"' not in data and files.only is None:
+            if name.lower().endswith(".json") and b'"%FEATURE_STRUCTURES"' not in data and files.root == str(path):
                 account.drop("JSON files that are no CAS", name)
                 continue
             cas, strange = _load(cassis, files, name, data)
@@ -77,18 +68,11 @@ def read(
             wrong = {offset for offset in strange if isinstance(offset, int)}
             if wrong:
                 why = "lie outside the text or inside a character; XMI counts UTF-16 units, not code points; their annotations are left out"
-                on_error(DataError(f"{files.place(name)}: {len(wrong)} offsets {why}"))
-            document = _document(cas, (row_id, wrong), account, layers, label)
-            yield account.use(replace(document, meta={**meta, **({"annotator": annotator} if annotator else {})}))
+                on_error(DataError(f"{place}: {len(wrong)} offsets {why}"))
+            meta |= {"annotator": annotator} if annotator else {}
+            yield replace(_document(cas, (row_id, wrong), account, layers, label), meta=meta)
         except DataError as error:
-            on_error(error if str(error).startswith(files.root) else DataError(f"{files.place(name)}: {error}"))
-
-
-def _cassis() -> Any:
-    try:
-        return importlib.import_module("cassis")
-    except ImportError:
-        raise DataError("UIMA CAS files need dkpro-cassis; install it with: pip install dkpro-cassis") from None
+            on_error(error if str(error).startswith(files.root) else DataError(f"{place}: {error}"))
 
 
 def _load(cassis: Any, files: Files, name: str, data: bytes) -> tuple[Any, set[str | int]]:
@@ -173,10 +157,10 @@ def _document(cas: Any, known: tuple[str, set[int]], account: Account, layers: C
             spans[fs.xmiID] = span
     for name in sorted(left - {_TOKEN, _SENTENCE, _DOCUMENT}):
         account.drop(f"layers that are not read: {name}", row_id)
-    relations = [made for fs in links if (made := _relation(fs, spans, row_id, account, label)) is not None]
+    relations = [made for fs in links if (made := _link(fs, row_id, account, label)) is not None]
     relations += [made for fs in views[0].select_all_fs() if fs.xmiID in spans for made in _slots(fs, spans, row_id, account)]
-    lang = None if lang == _UNSET else lang
-    return Document(text=text, id=row_id, lang=lang, spans=tuple(ordered(spans.values())), relations=tuple(relations))
+    report = Document(text, row_id, lang=None if lang == _UNSET else lang)
+    return build(report, spans.values(), relations, account)
 
 
 def _values(fs: Any) -> tuple[dict[str, str | None], list[str]]:
@@ -203,23 +187,21 @@ def _span(fs: Any, text: str, known: tuple[str, set[int]], account: Account, lab
     return Span(fs.begin, fs.end, named[0], text[fs.begin : fs.end], str(fs.xmiID), named[2], named[1])
 
 
-def _relation(fs: Any, spans: dict[int, Span], row_id: str, account: Account, label: str | None) -> Relation | None:
+def _link(fs: Any, row_id: str, account: Account, label: str | None) -> Link | None:
     values, features = _values(fs)
     named = labelled(fs.type.name, values, features, label)
-    head, tail = (spans.get(getattr(fs.get(end), "xmiID", -1)) for end in ("Governor", "Dependent"))
+    head, tail = (str(getattr(fs.get(end), "xmiID", "none")) for end in ("Governor", "Dependent"))
     return linked((head, tail), named, account, f"{row_id}/{fs.xmiID}")
 
 
-def _slots(fs: Any, spans: dict[int, Span], row_id: str, account: Account) -> Iterator[Relation]:
+def _slots(fs: Any, spans: Mapping[int, Span], row_id: str, account: Account) -> Iterator[Link]:
     for feature in fs.type.all_features:
         links = fs.get(feature.name)
         for link in getattr(links, "elements", links if isinstance(links, list) else None) or ():
-            target = spans.get(getattr(getattr(link, "target", None), "xmiID", -1))
-            if target is None:
-                account.drop("relations of a span that is not there", f"{row_id}/{fs.xmiID}")
-            else:
+            target = getattr(getattr(link, "target", None), "xmiID", -1)
+            if target in spans:
                 account.repair("slots of spans, read as relations", f"{row_id}/{fs.xmiID}")
-                yield Relation(spans[fs.xmiID], target, getattr(link, "role", None) or feature.name)
+            yield str(fs.xmiID), str(target), getattr(link, "role", None) or feature.name, None
 
 
 def write(documents: Iterable[Document], path: Path, *, json: bool = False) -> Account:
@@ -229,26 +211,24 @@ def write(documents: Iterable[Document], path: Path, *, json: bool = False) -> A
     annotators lie as INCEpTION exports them, and carry the tokens and sentences that it wants.
 
     Raises:
-        DataError: dkpro-cassis is not installed, or there are several documents for one file.
+        MissingDependencyError: dkpro-cassis is not installed.
+        DataError: there are several documents for one file.
     """
     account = Account()
     suffix = ".json" if json or path.suffix.lower() == ".json" else ".xmi"
-    store(path, _files(_cassis(), single(documents, path, suffix), (path, suffix), account))
+    store(path, _files(needed("cassis", extra="cas"), stems(documents, path, suffix, account, file_stem), suffix, account))
     return account
 
 
-def _files(cassis: Any, documents: Iterable[Document], target: tuple[Path, str], account: Account) -> Iterator[tuple[str, bytes]]:
-    path, suffix = target
+def _files(cassis: Any, documents: Iterable[tuple[str, Document]], suffix: str, account: Account) -> Iterator[tuple[str, bytes]]:
     types = _types(cassis)
-    names = Names(account)
-    for document in documents:
+    for stem, document in documents:
         note_losses(document, account, meta=("annotator",), lang=True, scores=True)
         held = [*(s.label for s in document.spans), *(v for s in document.spans for v in s.attributes.values()), str(document.id)]
         held += [*(r.label for r in document.relations), document.text, document.lang or "", str(document.meta.get("annotator", ""))]
         if suffix == ".xmi" and any(_NO_XML.search(value) for value in held):
             account.drop("documents with control characters, which XML cannot hold and JSON can", str(document.id))
             continue
-        stem = path.stem if path.suffix.lower() == suffix else file_stem(document, names)
         cas = _made(cassis, types, account.use(document), account)
         yield f"{stem}{suffix}", (cas.to_json() if suffix == ".json" else cas.to_xmi()).encode()
     if suffix == ".xmi":
@@ -277,7 +257,7 @@ def _made(cassis: Any, types: Any, document: Document, account: Account) -> Any:
     named = {"documentTitle": str(document.id), "documentId": str(annotator) if annotator else str(document.id)}
     named.update({"collectionId": "clashnlp"} if annotator else {})
     cas.add(types.get_type(_METADATA)(begin=0, end=len(document.text), language=document.lang or _UNSET, **named))
-    tokens = tokens_of(document.text)
+    tokens = tokenize(document.text)
     for sentence in sentences_of(document.text, tokens, document.spans):
         cas.add(types.get_type(_SENTENCE)(begin=tokens[sentence[0]][0], end=tokens[sentence[-1]][1]))
     cas.add_all([types.get_type(_TOKEN)(begin=start, end=end) for start, end in tokens])
@@ -329,38 +309,31 @@ def labelled(layer: str, values: dict[str, str | None], features: Collection[str
     found = values.get(named) if named else layer.rpartition(".")[2]
     if not found:
         return None
-    base, extra = split_label(found)
+    base, extra = split_value(found)
     score = number(values.get("score"))
-    rest = {key: value for key, value in values.items() if key != named and (key != "score" or score is None)}
-    return base, {**extra, **{attribute_name(key): value for key, value in rest.items() if value is not None}}, score
+    rest = {key: value for key, value in values.items() if key != named and value is not None and (key != "score" or score is None)}
+    return base, extra | beside(rest, SPAN_FIELDS), score
 
 
-def linked(ends: tuple[Span | None, Span | None], named: Labelled | None, account: Account, place: str) -> Relation | None:
-    """The relation with this label between these ends; None, and counted, where one of the three is missing."""
-    head, tail = ends
-    if head is None or tail is None or named is None:
-        account.drop("relations without a label" if named is None else "relations of a span that is not there", place)
+def linked(ends: tuple[str, str], named: Labelled | None, account: Account, place: str) -> Link | None:
+    """The relation with this label between the spans of these ids; None, and counted, where it has no label."""
+    if named is None:
+        account.drop("relations without a label", place)
         return None
     if named[1]:
         account.drop("attributes of relations", place)
-    return Relation(head, tail, named[0], named[2])
-
-
-def number(value: str | None) -> float | None:
-    """The score that a feature's value stands for; None where it is none."""
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None
+    return *ends, named[0], named[2]
 
 
 def names_of_attributes(document: Document, spans: Iterable[Span], account: Account) -> list[str]:
     """The names of the spans' attributes that can be names of features."""
-    names = sorted({name for span in spans for name in span.attributes})
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or name in _NO_ATTRIBUTES:
+    kept = []
+    for name in sorted({name for span in spans for name in span.attributes}):
+        if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) and name not in _NO_ATTRIBUTES:
+            kept.append(name)
+        else:
             account.drop(f"attributes whose name the format cannot hold: {name}", str(document.id))
-    return [name for name in names if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) and name not in _NO_ATTRIBUTES]
+    return kept
 
 
 def file_stem(document: Document, names: Names) -> str:
@@ -368,19 +341,6 @@ def file_stem(document: Document, names: Names) -> str:
     if (who := document.meta.get("annotator")) is None:
         return names.of(document.id)
     return names.of(str(who).replace("/", "_"), f"annotation/{part_name(str(document.id))}/")
-
-
-def tokens_of(text: str) -> list[Extent]:
-    """The words of the text, and every other sign that is no white space."""
-    words = [(int(start), int(end)) for start, end in split_words(text)]
-    inside = {at for start, end in words for at in range(start, end)}
-    return sorted([*words, *((at, at + 1) for at, sign in enumerate(text) if at not in inside and not sign.isspace())])
-
-
-def touched(span: Span, tokens: list[Extent]) -> range:
-    """The numbers of the tokens that a span holds a part of."""
-    first = bisect_right(tokens, span.start, key=lambda token: token[1])
-    return range(first, bisect_left(tokens, span.end, lo=first, key=lambda token: token[0]))
 
 
 def sentences_of(text: str, tokens: list[Extent], spans: Iterable[Span]) -> list[list[int]]:

@@ -6,25 +6,27 @@ The format has no text of its own: `# text =` lines give it back, else words are
 from __future__ import annotations
 
 import contextlib
-import itertools
+import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import IO, Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
 
 from clashnlp.errors import DataError
-from clashnlp.formats.exchange import Account, build, ordered
+from clashnlp.formats.exchange import Account, OnError, build, label_with_value, ordered, report_of, split_value
+from clashnlp.formats.offsets import tokenize
 from clashnlp.formats.plain import decode
-from clashnlp.schema import CLASH
-from clashnlp.tokens import sentence_of, split_words
+from clashnlp.formats.storage import open_files, write_text
+from clashnlp.tokens import sentence_of
 from clashnlp.types import Document, Span
 
 Division = Literal["auto", "sentence", "file"]
+_SUFFIXES = (".conll", ".iob", ".iob2", ".bio")
 _TAG = re.compile(r"([BIOELSUM])[-_](.+)")
 _OUTSIDE = ("O", "_")
+_ONE_FOR_ALL = "-DOCSTART- -X- O"
 _COMMENT = re.compile(r"#\s*([\w. -]*\w)\s*=\s*(.*)|#\s*(id)\s+(\S+).*")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ID_KEYS = ("newdoc id", "newdoc_id", "id", "sent_id")
@@ -50,55 +52,46 @@ class _Block:
         return self
 
 
-def read(
-    path: Path, *, account: Account, on_error: Callable[[DataError], None], documents: Division = "auto", column: int = -1
-) -> Iterator[Document]:
-    """The documents of a file.
+def read(path: Path, *, account: Account, on_error: OnError, documents: Division = "auto", column: int = -1) -> Iterator[Document]:
+    """The documents of a file, or of the `.conll`, `.iob` and `.bio` files of a folder or zip.
 
-    Args:
-        path: the file.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        documents: what one document is. `auto` goes by `# newdoc`, `-DOCSTART-` or `SAMPLE_START` where the file has them, and else takes
-            each sentence for one, since such files are mostly shuffled.
-        column: which column holds the tags; the last one by default.
+    `documents` says what one document is: `auto` goes by `# newdoc`, `-DOCSTART-` or `SAMPLE_START` where the file has them, and else takes
+    each sentence for one, since such files are mostly shuffled. The tags stand in `column`, the last one by default.
     """
-    try:
-        blocks = list(_blocks(path, column, on_error))
-    except OSError as error:
-        on_error(DataError(f"{path}: {error.strerror or error}"))
-        return
-    tags = [[tag for _, _, tag in block.rows] for block in blocks]
-    prefixed = any(_TAG.fullmatch(tag) for row in tags for tag in row)
-    loose = _opens_with_inside(tags)
-    for group in _groups(blocks, documents):
-        if any(block.broken for block in group):
-            account.drop("documents with broken lines", f"{path}:{group[0].line}")
-            continue
-        try:
-            yield _document(group, path, prefixed, loose, account)
-        except DataError as error:
-            on_error(DataError(f"{path}:{group[0].line}: {error}"))
+    for name, place, data in open_files(path, _SUFFIXES, on_error).each(on_error):
+        blocks = list(_blocks(data, place, column, on_error))
+        tags = [[tag for _, _, tag in block.rows] for block in blocks]
+        prefixed = any(_TAG.fullmatch(tag) for row in tags for tag in row)
+        loose = _opens_with_inside(tags)
+        for group in _groups(blocks, documents):
+            at = f"{place}:{group[0].line}"
+            if any(block.broken for block in group):
+                account.drop("documents with broken lines", at)
+                continue
+            try:
+                yield _document(group, f"{PurePosixPath(name).stem}-{group[0].line}", prefixed, loose, account)
+            except DataError as error:
+                on_error(DataError(f"{at}: {error}"))
 
 
 def write(documents: Iterable[Document], path: Path, *, comments: bool = True) -> Account:
     """What was written: word and IOB2 tag a line, sentences apart, attributes of the schema inside the labels.
 
-    Args:
-        documents: the documents.
-        path: the file.
-        comments: begin each document with its id, language, meta data and text behind `#`; without, for tools that stumble over them, only
-            words and tags are left, and reading gives neither the text nor the offsets back.
+    Documents begin with their id, language, meta data and text behind `#`. Without `comments`, for tools that stumble over them, only words
+    and tags are left, and reading gives neither the text nor the offsets back.
     """
     account = Account()
-    with replacing(path) as file:
+
+    def blocks() -> Iterator[str]:
         for document in documents:
             kept = _flat(document, account)
             header = _header(document) if comments else ["-DOCSTART-\tO", ""]
             if not comments:
                 account.drop("ids, texts and meta data, without comments", str(document.id))
-            file.write("\n".join([*header, *_rows(document, kept, account)]) + "\n\n")
             account.use(replace(document, spans=tuple(kept), relations=()))
+            yield "\n".join([*header, *_rows(document, kept, account)]) + "\n\n"
+
+    write_text(path, blocks())
     return account
 
 
@@ -167,40 +160,28 @@ def _rows(document: Document, spans: list[Span], account: Account) -> Iterator[s
         yield f"{document.text[start:end]}\t{tag}"
 
 
-def tokenize(text: str, edges: Iterable[int]) -> list[tuple[int, int]]:
-    """Start and end of every word and of every other character but white space, cut at the edges too, so that spans end with tokens."""
-    cuts = set(edges)
-    tokens: list[tuple[int, int]] = []
-    at = 0
-    for start, end in [*split_words(text).tolist(), (len(text), len(text))]:
-        tokens.extend((place, place + 1) for place in range(at, start) if not text[place].isspace())
-        inner = [start, *sorted(cut for cut in cuts if start < cut < end), end]
-        tokens.extend(itertools.pairwise(inner))
-        at = end
-    return [token for token in tokens if token[0] < token[1]]
-
-
-def _blocks(path: Path, column: int, on_error: Callable[[DataError], None]) -> Iterator[_Block]:
+def _blocks(data: bytes, place: str, column: int, on_error: OnError) -> Iterator[_Block]:
     block = _Block(1)
-    with path.open("rb") as stream:
-        for number, raw in enumerate(stream, start=1):
-            try:
-                line = _line(raw, f"{path}:{number}", first=number == 1)
-                word, tag = _row(line, column, f"{path}:{number}")
-            except DataError as error:
-                on_error(error)
-                block.at(number).broken = True
-                continue
-            comment = _COMMENT.fullmatch(line) if word is None else None
-            begins = word in ("-DOCSTART-", "SAMPLE_START") or (word is None and line.startswith("# newdoc"))
-            ends = not line.strip() or word == "[SEP]" or begins or (word is None and block.rows)
-            if ends:
-                yield block
-                block = _Block(number, begins)
-            if comment is not None:
-                block.at(number).comments.setdefault(comment[1] or comment[3], comment[2] or comment[4] or "")
-            elif word is not None and tag is not None and not begins and word != "[SEP]":
-                block.at(number).rows.append((number, word, tag))
+    for number, raw in enumerate(io.BytesIO(data), start=1):
+        try:
+            line = _line(raw, f"{place}:{number}", first=number == 1)
+            word, tag = _row(line, column, f"{place}:{number}")
+        except DataError as error:
+            on_error(error)
+            block.at(number).broken = True
+            continue
+        comment = _COMMENT.fullmatch(line) if word is None else None
+        # Label Studio begins its file so, and sets its documents apart as sentences.
+        mark = word in ("-DOCSTART-", "SAMPLE_START") and line != _ONE_FOR_ALL
+        begins = mark or (word is None and line.startswith("# newdoc"))
+        ends = not line.strip() or word == "[SEP]" or begins or (word is None and block.rows)
+        if ends:
+            yield block
+            block = _Block(number, begins)
+        if comment is not None:
+            block.at(number).comments.setdefault(comment[1] or comment[3], comment[2] or comment[4] or "")
+        elif word is not None and tag is not None and not begins and word != "[SEP]" and line != _ONE_FOR_ALL:
+            block.at(number).rows.append((number, word, tag))
     yield block
 
 
@@ -255,10 +236,10 @@ def _opens_with_inside(sentences: list[list[str]]) -> bool:
     return True
 
 
-def _document(group: list[_Block], path: Path, prefixed: bool, loose: bool, account: Account) -> Document:
+def _document(group: list[_Block], name: str, prefixed: bool, loose: bool, account: Account) -> Document:
     comments = group[0].comments
     given = next((comments[key] for key in _ID_KEYS if key in comments), None)
-    row_id = f"{path.stem}-{group[0].line}" if given is None else _value(given)
+    row_id = name if given is None else _value(given)
     notes = (account, str(row_id))
     text = ""
     spans: list[Span] = []
@@ -280,10 +261,10 @@ def _document(group: list[_Block], path: Path, prefixed: bool, loose: bool, acco
         held = json.loads(comments.get("meta", "{}"))
         meta |= held if isinstance(held, dict) else {"meta": held}
     labels = None
-    with contextlib.suppress(ValueError, TypeError):
-        labels = tuple(map(str, json.loads(comments["labels"]))) if "labels" in comments else None
+    with contextlib.suppress(ValueError):
+        labels = json.loads(comments["labels"]) if "labels" in comments else None
     lang = str(_value(comments["lang"])) if "lang" in comments else None
-    return build(row_id, text, spans, (), account, lang=lang, labels=labels, meta=meta)
+    return build(report_of(row_id, text, {"lang": lang, "labels": labels}, meta), spans, (), account)
 
 
 def _parts(group: list[_Block]) -> list[list[_Block]]:
@@ -349,37 +330,3 @@ def _decode(rows: list[tuple[int, str, str]], prefixed: bool, notes: tuple[Accou
             marks.append((at, at, label))
         is_open = prefix not in "ELSU"
     return marks
-
-
-# What follows is shared with the other formats.
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """A file to write that takes its name once all is written, so that a failure leaves an earlier file as it was."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-        part.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-
-
-def split_value(label: str) -> tuple[str, dict[str, str]]:
-    """The label and its attribute, for labels such as `CASUALTY:killed`; any other label as it is."""
-    base, _, value = label.partition(":")
-    for attribute in CLASH.attributes:
-        if base in attribute.labels and value in attribute.values:
-            return base, {attribute.name: value}
-    return label, {}
-
-
-def label_with_value(span: Span, account: Account, place: str) -> str:
-    """The label with the attribute that `split_value` finds again; other attributes are counted as dropped."""
-    held = {a.name: v for a in CLASH.attributes if span.label in a.labels and (v := span.attributes.get(a.name)) in a.values}
-    for name in span.attributes:
-        if name not in held:
-            account.drop(f"attributes that a label cannot hold: {name}", place)
-    return ":".join([span.label, *(str(value) for value in held.values())])

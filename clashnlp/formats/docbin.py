@@ -1,84 +1,60 @@
-"""Which spans and relations does a spaCy DocBin (`.spacy`) hold? Read and written without a pipeline, and without unpickling.
-
-Below the format stands what writers of several formats share: names of files, files replaced at once, notes of losses.
-"""
+"""Which spans and relations does a spaCy DocBin (`.spacy`) hold? Read and written without a pipeline, and without unpickling."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import importlib
 import itertools
 import json
-import re
 import struct
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clashnlp.errors import DataError
-from clashnlp.formats.exchange import Account, ordered
-from clashnlp.schema import CLASH
-from clashnlp.types import Document, Relation, Span, identity
+from clashnlp.formats.exchange import SPAN_FIELDS, Account, Link, OnError, beside, build, needed, ordered, report_of, split_value
+from clashnlp.formats.offsets import Extent
+from clashnlp.formats.storage import open_files, replacing
+from clashnlp.types import Document, Span, identity
 
 # Where we keep what spaCy has no place for: ids, languages, meta data, relations between spans that begin at one token. JSON text.
 _KEY = "clashnlp"
 _GROUP = "sc"
 # The relation component looks at pairs of entities no more than 100 tokens apart. All pairs of a long document would fill the memory.
 _NEAR = 100
-Extent = tuple[int, int]
 _BROKEN = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, struct.error, zlib.error, RecursionError)
 
 
-def read(path: Path, *, account: Account, on_error: Callable[[DataError], None], spans_key: str | None = None) -> Iterator[Document]:
-    """The documents of a `.spacy` file, or of all in a folder; spans are those of `doc.spans` and of `doc.ents`, equal ones once.
+def read(path: Path, *, account: Account, on_error: OnError, spans_key: str | None = None) -> Iterator[Document]:
+    """The documents of a `.spacy` file, or of all in a folder or zip; spans are those of `doc.spans` and of `doc.ents`, equal ones once.
 
     Relations are `doc._.rel`, by the first token of each span, as far as their value is at least one half.
 
-    Args:
-        path: the file or folder.
-        account: what was used, repaired and left out.
-        on_error: called with each file or document that cannot be read.
-        spans_key: the one group of `doc.spans` to read, without the entities; None for all.
+    `spans_key` is the one group of `doc.spans` to read, without the entities; None for all.
 
     Raises:
-        DataError: spaCy is not installed.
+        MissingDependencyError: spaCy is not installed.
     """
-    spacy = _spacy()
-    files = sorted(path.rglob("*.spacy")) if path.is_dir() else [path]
-    if not files:
-        on_error(DataError(f"{path}: the folder holds no .spacy file"))
-    for file in files:
+    spacy = needed("spacy", extra="spacy")
+    for name, place, data in open_files(path, (".spacy",), on_error).each(on_error):
         try:
             # The strings of the file are those of its documents; a vocabulary of its own keeps them from piling up.
-            docs = spacy.tokens.DocBin().from_bytes(file.read_bytes()).get_docs(spacy.blank("xx").vocab)
+            docs = spacy.tokens.DocBin().from_bytes(data).get_docs(spacy.blank("xx").vocab)
             for number, doc in enumerate(docs, start=1):
                 try:
-                    yield account.use(_document(doc, f"{file.stem}-{number}", account, spans_key))
+                    yield _document(doc, f"{PurePosixPath(name).stem}-{number}", account, spans_key)
                 except _BROKEN as error:
                     why = error if isinstance(error, DataError) else f"its spans or user data are damaged ({error!r:.120})"
-                    on_error(DataError(f"{file}: document {number}: {why}"))
-        except OSError as error:
-            on_error(DataError(f"{file}: {error.strerror or error}"))
+                    on_error(DataError(f"{place}: document {number}: {why}"))
         except _BROKEN as error:
             if isinstance(error, DataError):
                 raise
-            on_error(DataError(f"{file}: is no DocBin, or a damaged one ({error!r:.120}); write it again with DocBin.to_disk"))
+            on_error(DataError(f"{place}: is no DocBin, or a damaged one ({error!r:.120}); write it again with DocBin.to_disk"))
         finally:
             gc.enable()  # srsly leaves the collector switched off when it meets a damaged file.
-
-
-def _spacy() -> Any:
-    try:
-        importlib.import_module("spacy.tokens")
-        return importlib.import_module("spacy")
-    except ImportError:
-        raise DataError("DocBin files need spaCy; install it with: pip install spacy") from None
 
 
 def _document(doc: Any, name: str, account: Account, spans_key: str | None) -> Document:
@@ -87,26 +63,12 @@ def _document(doc: Any, name: str, account: Account, spans_key: str | None) -> D
     if doc.has_unknown_spaces:
         account.repair("texts whose spaces are not known, put together with a space between words", str(row_id))
     spans = _spans(doc, spans_key, f"{row_id}/", account)
-    by_id = {span.id: span for span in spans}
     if isinstance(ours.get("relations"), list):
-        relations = [
-            Relation(by_id[head], by_id[tail], label, score)
-            for head, tail, label, score in ours["relations"]
-            if head in by_id and tail in by_id
-        ]
-        if len(relations) < len(ours["relations"]):
-            account.drop("relations of a span that is not there", str(row_id))
+        links: Iterable[Link] = ((head, tail, label, score) for head, tail, label, score in ours["relations"])
     else:
-        relations = _relations(doc, spans, str(row_id), account)
-    return Document(
-        text=doc.text,
-        id=row_id,
-        lang=ours.get("lang"),
-        spans=tuple(spans),
-        relations=tuple(relations),
-        labels=tuple(ours["labels"]) if ours.get("labels") is not None else None,
-        meta={**_meta(doc, str(row_id), account), **ours.get("meta", {})},
-    )
+        links = _links(doc, spans, str(row_id), account)
+    meta = {**_meta(doc, str(row_id), account), **ours.get("meta", {})}
+    return build(report_of(row_id, doc.text, ours, meta), spans, links, account)
 
 
 def _ours(doc: Any) -> dict[str, Any]:
@@ -167,14 +129,14 @@ def _extensions(doc: Any) -> dict[Extent, dict[str, str]]:
     found: dict[Extent, dict[str, str]] = {}
     for key, value in doc.user_data.items():
         if isinstance(key, tuple) and len(key) == 4 and key[0] == "._." and None not in key and isinstance(value, str):
-            found.setdefault((key[2], key[3]), {})[attribute_name(key[1])] = value
+            found.setdefault((key[2], key[3]), {}).update(beside({key[1]: value}, SPAN_FIELDS))
     return found
 
 
 def _span(source: tuple[str, dict[Extent, dict[str, str]]], marked: Any, score: float | None, values: dict[str, str] | None) -> Span | None:
     text, extensions = source
     start, end = marked.start_char, marked.end_char
-    label, extra = split_label(marked.label_)
+    label, extra = split_value(marked.label_)
     if not label or start >= end:
         return None
     if values is None:
@@ -182,7 +144,7 @@ def _span(source: tuple[str, dict[Extent, dict[str, str]]], marked: Any, score: 
     return Span(start, end, label, text[start:end], marked.id_ or "", score, {**extra, **values})
 
 
-def _relations(doc: Any, spans: list[Span], place: str, account: Account) -> list[Relation]:
+def _links(doc: Any, spans: list[Span], place: str, account: Account) -> Iterator[Link]:
     """The relations of `doc._.rel`; the key names the first token of each span."""
     data = doc.user_data
     table: Mapping[tuple[int, int], Mapping[str, float]] = data.get(("._.", "rel", None, None), data.get("rel", {}))
@@ -192,7 +154,6 @@ def _relations(doc: Any, spans: list[Span], place: str, account: Account) -> lis
     # The relation component knows entities only, so these come before spans that begin at the same token, and longer ones first.
     for span in sorted(spans, key=lambda span: ((span.start, span.end) not in entities, -span.end)):
         at_token.setdefault(starts.get(span.start, -1), []).append(span)
-    relations = []
     for (head, tail), labels in table.items():
         for label, value in labels.items():
             if float(value) < 0.5:
@@ -204,9 +165,7 @@ def _relations(doc: Any, spans: list[Span], place: str, account: Account) -> lis
                 account.repair(
                     "relations of a token where several spans begin, given to the entity or the longest", f"{place}/{head}-{tail}"
                 )
-            score = None if float(value) == 1 else float(value)
-            relations.append(Relation(at_token[head][0], at_token[tail][0], label, score))
-    return relations
+            yield at_token[head][0].id, at_token[tail][0].id, label, None if float(value) == 1 else float(value)
 
 
 def write(documents: Iterable[Document], path: Path) -> Account:
@@ -216,9 +175,9 @@ def write(documents: Iterable[Document], path: Path) -> Account:
     the like; relations to `doc._.rel`, unless several spans begin at one of its tokens; all that, and the rest, to `doc.user_data` as well.
 
     Raises:
-        DataError: spaCy is not installed.
+        MissingDependencyError: spaCy is not installed.
     """
-    spacy = _spacy()
+    spacy = needed("spacy", extra="spacy")
     account = Account()
     docs = spacy.tokens.DocBin(store_user_data=True)
     pipelines: dict[str, Any] = {}
@@ -301,71 +260,3 @@ def _table(document: Document, tokens: Mapping[int, int]) -> dict[tuple[int, int
         if times[pair[0]] == times[pair[1]] == 1:
             table.setdefault(pair, dict.fromkeys(labels, 0.0))[relation.label] = 1.0 if relation.score is None else relation.score
     return table
-
-
-# What follows is shared by the writers of several formats.
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to that takes the place of `path` once all is written, so that a failure leaves an earlier file as it was."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@dataclass(slots=True)
-class Names:
-    """Names of files for ids: no two the same, none that leads out of the folder."""
-
-    account: Account
-    taken: set[str] = field(default_factory=set)
-
-    def of(self, row_id: str | int, prefix: str = "") -> str:
-        """The name for a document's id, without a suffix."""
-        name = "/".join(part_name(part) for part in str(row_id).split("/"))
-        free, number = name, 1
-        while f"{prefix}{free}".lower() in self.taken:
-            number += 1
-            free = f"{name}-{number}"
-        self.taken.add(f"{prefix}{free}".lower())
-        if free != str(row_id):
-            self.account.repair("ids that make no name of a file of their own", f"{row_id} -> {free}")
-        return prefix + free
-
-
-def part_name(name: str) -> str:
-    """The name without what file systems refuse, and not too long for them."""
-    safe = re.sub(r'[\x00-\x1f\x7f<>:"\\|?*/]|^\.+|[. ]+$', "_", name) or "document"
-    return safe if len(safe.encode()) <= 180 else f"{safe[:40]}-{sha256(name.encode()).hexdigest()[:16]}"
-
-
-def note_losses(document: Document, account: Account, *, meta: Collection[str] = (), lang: bool = False, scores: bool = False) -> None:
-    """Notes what of a document has no place in the format, which keeps the meta data, language and scores that it is said to."""
-    place = str(document.id)
-    if document.lang is not None and not lang:
-        account.drop("languages", place)
-    if document.labels is not None:
-        account.drop("lists of the labels annotated for", place)
-    for key in document.meta:
-        if key not in meta:
-            account.drop(f"meta data: {key}", place)
-    if not scores and any(score is not None for score in [*(s.score for s in document.spans), *(r.score for r in document.relations)]):
-        account.drop("scores", place)
-
-
-def split_label(label: str) -> tuple[str, dict[str, str]]:
-    """The label and its attribute, for labels such as `CASUALTY:killed`; any other label as it is."""
-    base, _, value = label.partition(":")
-    for attribute in CLASH.attributes:
-        if base in attribute.labels and value in attribute.values:
-            return base, {attribute.name: value}
-    return label, {}
-
-
-def attribute_name(name: str) -> str:
-    """The name, with a `_` behind it where a span has a field of that name."""
-    return f"{name}_" if name in ("id", "start", "end", "label", "text", "score") else name

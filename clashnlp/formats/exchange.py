@@ -1,12 +1,23 @@
-"""What do readers and writers of annotation tools' formats share? Offsets that are checked, and an account of what was used and lost."""
+"""What do readers and writers of annotation tools' formats share? Documents made of what files say, and an account of what was lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import importlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from clashnlp.errors import DataError, MissingDependencyError
+from clashnlp.schema import CLASH
 from clashnlp.types import Document, Relation, Span
 
+# What a reader does with a part of a file that it cannot use. Readers go on with the rest when it returns.
+OnError = Callable[[DataError], None]
+# A relation before its spans are known: head id, tail id, label, score.
+Link = tuple[str, str, str, float | None]
+
+# What attributes of spans may not be called.
+SPAN_FIELDS = ("id", "start", "end", "label", "text", "score")
 _SHOWN = 5
 
 
@@ -50,53 +61,29 @@ class Account:
         return "\n".join(lines)
 
 
-def locate(text: str, extent: tuple[int, int], surface: str | None, *, account: Account, place: str) -> tuple[int, int] | None:
-    r"""The code-point offsets of a span whose file gives these offsets and perhaps its surface text; None, and counted, where nothing fits.
-
-    Offsets are taken as they are where they fit the surface; else as UTF-16 units, or as counted over a text with `\r\n` line breaks; else
-    the surface is looked up, if it stands in the text exactly once.
-    """
-    start, end = extent
-    if 0 <= start < end <= len(text) and (surface is None or text[start:end] == surface):
-        return start, end
-    if surface:
-        readings = {"offsets in UTF-16": _from_utf16(text, start, end), "offsets over CRLF line breaks": _from_crlf(text, start, end)}
-        for what, moved in readings.items():
-            if moved is not None and text[moved[0] : moved[1]] == surface:
-                account.repair(what, place)
-                return moved
-        if text.count(surface) == 1:
-            account.repair("offsets that did not fit, found by the span's text", place)
-            found = text.index(surface)
-            return found, found + len(surface)
-        account.drop("spans whose text does not stand at their offsets", place)
-    else:
-        account.drop("spans outside their text", place)
-    return None
+def report_of(row_id: str | int, text: str, row: Mapping[str, Any], meta: Mapping[str, Any]) -> Document:
+    """A document without annotations, with the language and the labels annotated for of a row; what is no text or no list is none."""
+    lang, labels = row.get("lang"), row.get("labels")
+    return Document(
+        text=text,
+        id=row_id,
+        lang=lang if isinstance(lang, str) else None,
+        labels=tuple(map(str, labels)) if isinstance(labels, list) else None,
+        meta=meta,
+    )
 
 
-def utf16_offsets(text: str) -> list[int]:
-    """The UTF-16 offset of every code point of the text, and of its end."""
-    offsets = [0]
-    for char in text:
-        offsets.append(offsets[-1] + (2 if ord(char) > 0xFFFF else 1))
-    return offsets
-
-
-def _from_utf16(text: str, start: int, end: int) -> tuple[int, int] | None:
-    places = {offset: at for at, offset in enumerate(utf16_offsets(text))}
-    return (places[start], places[end]) if start in places and end in places else None
-
-
-def _from_crlf(text: str, start: int, end: int) -> tuple[int, int] | None:
-    def moved(place: int) -> int:
-        at = counted = 0
-        while at < len(text) and counted < place:
-            counted += 2 if text[at] == "\n" else 1
-            at += 1
-        return at
-
-    return (moved(start), moved(end)) if "\n" in text and start < end else None
+def build(report: Document, spans: Iterable[Span], links: Iterable[Link], account: Account) -> Document:
+    """The report with its annotations, spans in order, counted; links to spans that are absent are dropped and counted."""
+    kept = ordered(spans)
+    by_id = {span.id: span for span in kept}
+    relations = []
+    for head, tail, label, score in links:
+        if head in by_id and tail in by_id:
+            relations.append(Relation(by_id[head], by_id[tail], label, score))
+        else:
+            account.drop("relations of a span that is not there", f"{report.id}/{head}-{tail}")
+    return account.use(replace(report, spans=tuple(kept), relations=tuple(relations)))
 
 
 def ordered(spans: Iterable[Span]) -> list[Span]:
@@ -104,19 +91,87 @@ def ordered(spans: Iterable[Span]) -> list[Span]:
     return sorted(spans, key=lambda span: (span.start, -span.end, span.label))
 
 
-def build(
-    row_id: str | int, text: str, spans: Iterable[Span], relations: Iterable[tuple[str, str, str]], account: Account, **options: object
-) -> Document:
-    """A counted document from its spans and its relations as head id, tail id and label.
+def note_losses(document: Document, account: Account, *, meta: Collection[str] = (), lang: bool = False, scores: bool = False) -> None:
+    """Notes what of a document has no place in the format, which keeps the meta data, language and scores that it is said to."""
+    place = str(document.id)
+    if document.lang is not None and not lang:
+        account.drop("languages", place)
+    if document.labels is not None:
+        account.drop("lists of the labels annotated for", place)
+    for key in document.meta:
+        if key not in meta:
+            account.drop(f"meta data: {key}", place)
+    if not scores:
+        for span in document.spans:
+            if span.score is not None:
+                account.drop("scores", f"{place}/{span.id}")
+        for link in document.relations:
+            if link.score is not None:
+                account.drop("scores", f"{place}/{link.head.id}-{link.tail.id}")
 
-    Relations of absent spans are dropped and counted.
+
+def split_value(label: str) -> tuple[str, dict[str, str]]:
+    """The label and its attribute, for labels such as `CASUALTY:killed`; any other label as it is."""
+    base, _, value = label.partition(":")
+    for attribute in CLASH.attributes:
+        if base in attribute.labels and value in attribute.values:
+            return base, {attribute.name: value}
+    return label, {}
+
+
+def label_with_value(span: Span, account: Account, place: str) -> str:
+    """The label with the attribute that `split_value` finds again; other attributes are counted as dropped."""
+    held = {a.name: v for a in CLASH.attributes if span.label in a.labels and (v := span.attributes.get(a.name)) in a.values}
+    for name in span.attributes:
+        if name not in held:
+            account.drop(f"attributes that a label cannot hold: {name}", place)
+    return ":".join([span.label, *(str(value) for value in held.values())])
+
+
+def beside(values: Mapping[str, Any], taken: Collection[str]) -> dict[str, Any]:
+    """The values under names that may stand beside the format's own: those that are taken get a `_` behind."""
+    return {f"{name}_" if name in taken else name: value for name, value in values.items()}
+
+
+def text_values(row: Mapping[str, Any], taken: Collection[str]) -> dict[str, str]:
+    """The attributes of a span: texts under names that the format does not know, as `beside` put them there."""
+    return {
+        key[:-1] if key.endswith("_") and key[:-1] in taken else key: value
+        for key, value in row.items()
+        if key not in taken and isinstance(value, str)
+    }
+
+
+def needed(module: str, *, extra: str) -> Any:
+    """The module of an optional package.
+
+    Raises:
+        MissingDependencyError: it is not installed.
     """
-    kept = ordered(spans)
-    by_id = {span.id: span for span in kept}
-    links = []
-    for head, tail, label in relations:
-        if head in by_id and tail in by_id:
-            links.append(Relation(by_id[head], by_id[tail], label))
-        else:
-            account.drop("relations of a span that is not there", f"{row_id}/{head}-{tail}")
-    return account.use(Document(text=text, id=row_id, spans=tuple(kept), relations=tuple(links), **options))  # type: ignore[arg-type]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        remedy = f"this format needs {module.partition('.')[0]}; install it with: pip install 'clashnlp[{extra}]'"
+        raise MissingDependencyError(remedy, name=error.name) from error
+
+
+def number(value: object) -> float | None:
+    """The score that a value stands for, None for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def objects(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """The objects in the list under a key, none where there is no such key.
+
+    Raises:
+        DataError: something else stands there.
+    """
+    value = row.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise DataError(f"key {key!r} must hold a list of objects, it holds {value!r:.60}")
+    return value

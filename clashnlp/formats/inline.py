@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
 from clashnlp.errors import DataError
+from clashnlp.formats.exchange import Account, OnError, note_losses
 from clashnlp.formats.plain import Source, decode
+from clashnlp.formats.storage import write_text
 from clashnlp.schema import CLASH, Schema
 from clashnlp.types import Document, Relation, Span
 
@@ -16,7 +20,7 @@ _HEADER = re.compile(r"^=====[ \t]+id=(?P<id>\S+)[ \t]+lang=(?P<lang>\S+)(?:[ \t
 _OPEN = re.compile(r"\[\[(?P<id>(?P<prefix>[A-Z]+)\d+)(?::(?P<value>\w+))?\|")
 
 
-def read(stream: BinaryIO, source: Source, *, schema: Schema = CLASH, on_error: Callable[[DataError], None]) -> Iterator[Document]:
+def read(stream: BinaryIO, source: Source, *, schema: Schema = CLASH, on_error: OnError) -> Iterator[Document]:
     """The documents of the file, each behind its header line `===== id=… lang=…`."""
     place = source.place
     try:
@@ -137,6 +141,28 @@ def write(document: Document, *, schema: Schema = CLASH) -> str:
             "line breaks at its edges or carriage returns, and no bracket right behind a span; keep it as JSON Lines"
         )
     return written
+
+
+def write_all(documents: Iterable[Document], path: Path, *, schema: Schema = CLASH) -> Account:
+    """What was written, document by document; those that the notation cannot hold are left out and counted."""
+    account = Account()
+
+    def pieces() -> Iterator[str]:
+        for document in documents:
+            note_losses(document, account, meta=("source",), lang=True)
+            if document.lang is None:
+                account.repair("documents without a language, written as und", str(document.id))
+            source = {key: value for key, value in document.meta.items() if key == "source"}
+            kept = replace(document, lang=document.lang or "und", labels=None, meta=source)
+            try:
+                yield write(kept, schema=schema)
+            except DataError as error:
+                account.drop(f"documents that the inline notation cannot hold: {error}", str(document.id))
+            else:
+                account.use(kept)
+
+    write_text(path, pieces())
+    return account
 
 
 def _same(document: Document, found: list[Document]) -> bool:

@@ -6,10 +6,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from clashnlp.errors import DataError
+from clashnlp.formats.exchange import Account, OnError
 from clashnlp.formats.plain import Source, decode
+from clashnlp.formats.storage import write_text
 from clashnlp.types import Document
 
 ANNOTATION_KEYS = ("spans", "relations", "labels")
@@ -26,37 +29,48 @@ def read(
     source: Source,
     *,
     make: Callable[[Any], Document] = Document.from_dict,
-    on_error: Callable[[DataError], None],
+    on_error: OnError,
 ) -> Iterator[Document]:
     """The documents of the lines, each made of its line's value; one without an id gets the file's name and its line."""
-    for number, line in enumerate(stream, start=source.skipped + 1):
-        at = f"{source.place}:{number}"
+    for at, row in rows(stream, source.place, on_error, skipped=source.skipped):
+        if row.get("id") is None:
+            line = at.rpartition(":")[2]
+            row["id"] = f"{source.name}-{line}" if source.name else line
+        try:
+            document = make(row)
+            source.check(document)
+        except DataError as error:
+            on_error(DataError(f"{at}: {error}"))
+        else:
+            yield document
+
+
+def rows(lines: Iterable[bytes], place: str, on_error: OnError, *, skipped: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and value of every line that holds a JSON object; lines skipped before the first one are counted."""
+    for count, line in enumerate(lines, start=skipped + 1):
+        at = f"{place}:{count}"
         try:
             if blank(line):
                 continue
             text = decode(line, at)
             # NaN is what tools write where a table has no value; it is no JSON, and would make none of the output.
             row = json.loads(text, parse_constant=lambda _: None)
-            if isinstance(row, dict) and row.get("id") is None:
-                row["id"] = f"{source.name}-{number}" if source.name else str(number)
-            document = make(row)
-            source.check(document)
+            if not isinstance(row, dict):
+                raise DataError(f"{at}: each line must hold one JSON object, this one holds {text.strip()!r:.40}")
         except DataError as error:
-            on_error(error if str(error).startswith(at) else DataError(f"{at}: {error}"))
+            on_error(error)
         except (ValueError, RecursionError) as error:
             on_error(DataError(f"{at}: broken JSON ({error}); each line must hold one JSON object"))
         else:
-            yield document
+            yield at, row
 
 
-def report(row: Any, *, text_column: str) -> Document:
+def report(row: dict[str, Any], *, text_column: str) -> Document:
     """A report to predict from its JSON form: annotations are about to be replaced, and are not looked at.
 
     Raises:
         DataError: the value holds no text.
     """
-    if not isinstance(row, dict):
-        return Document.from_dict(row)
     if text_column not in row:
         raise DataError(f"there is no key {text_column!r}; name the report's key with --text-column: {', '.join(map(str, row))}")
     document = Document.from_dict({"text": row[text_column], "id": row.get("id"), "lang": row.get("lang")})
@@ -67,10 +81,22 @@ def report(row: Any, *, text_column: str) -> Document:
 
 def write(document: Document) -> str:
     """The document's line, with its line end."""
-    line = json.dumps(document.to_dict(), ensure_ascii=False, default=str)
+    return json_text(document.to_dict()) + "\n"
+
+
+def write_all(documents: Iterable[Document], path: Path) -> Account:
+    """What was written: a line a document."""
+    account = Account()
+    write_text(path, (write(account.use(document)) for document in documents))
+    return account
+
+
+def json_text(value: Any) -> str:
+    """The value as JSON on one line; what JSON has no form for, dates say, as text."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
     try:
-        line.encode("utf-8")
+        text.encode("utf-8")
     except UnicodeEncodeError:
         # Meta data may hold half of a surrogate pair, which JSON can write and UTF-8 cannot.
-        line = json.dumps(document.to_dict(), default=str)
-    return line + "\n"
+        text = json.dumps(value, default=str)
+    return text

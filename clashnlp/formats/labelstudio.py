@@ -8,17 +8,18 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from clashnlp.errors import DataError
-from clashnlp.formats.conll import replacing, split_value
-from clashnlp.formats.doccano import Mark, best_reading, plain_html, same_words
-from clashnlp.formats.exchange import Account, build, locate
+from clashnlp.formats.exchange import Account, Link, OnError, beside, build, number, report_of, split_value
+from clashnlp.formats.html import plain_html
+from clashnlp.formats.jsonl import json_text
+from clashnlp.formats.offsets import Extent, Mark, Reading, best_reading, locate, moved, same_words
 from clashnlp.formats.plain import decode
-from clashnlp.formats.prodigy import json_text, number, with_scores
+from clashnlp.formats.storage import open_files, write_text
 from clashnlp.schema import CLASH, Schema
 from clashnlp.types import Analysis, Document, Span, identity
 
@@ -29,23 +30,15 @@ _MODEL = "clashnlp"
 _LINK = re.compile(r"(https?|s3|gs|azure-blob)://\S+|/data/\S+")
 
 
-def read(
-    path: Path, *, account: Account, on_error: Callable[[DataError], None], text_key: str | None = None, predictions: bool = False
-) -> Iterator[Document]:
-    """The documents of a .json file, or of a folder of them: one for each annotation that was not cancelled.
+def read(path: Path, *, account: Account, on_error: OnError, text_key: str | None = None, predictions: bool = False) -> Iterator[Document]:
+    """The documents of a .json file, or of a folder or zip of them: one for each annotation that was not cancelled.
 
-    Args:
-        path: the export, in the format that Label Studio calls JSON; JSON-MIN, CSV and CoNLL2003 lose the relations.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        text_key: the key of the task's data that holds the text, as the labelling configuration names it behind `$`; found by default.
-        predictions: read what models predicted, in place of what people annotated.
+    `text_key` is the key of the task's data that holds the text, as the labelling configuration names it behind `$`; found by default.
+    With `predictions`, what models predicted is read in place of what people annotated. Export as JSON: JSON-MIN, CSV and CoNLL2003 lose
+    the relations.
     """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        on_error(DataError(f"{path}: the folder holds no .json file; export from Label Studio as JSON"))
-    for file in files:
-        for at, task in _tasks(file, on_error):
+    for name, file, export in open_files(path, (".json",), on_error).each(on_error):
+        for at, task in _tasks(export, file, PurePosixPath(name).stem, on_error):
             try:
                 found = _annotations(task, predictions, account)
             except DataError as error:
@@ -61,19 +54,15 @@ def read(
 def write(documents: Iterable[Document], path: Path, *, predictions: bool | None = None, model_version: str = _MODEL) -> Account:
     """What was written: tasks to import, where documents in a row that differ in their annotations alone share one.
 
-    Args:
-        documents: the documents.
-        path: the .json file.
-        predictions: write spans and relations as predictions, which annotators see and correct, or as annotations; by default, as
-            predictions where they carry scores.
-        model_version: what Label Studio calls the model whose predictions these are.
+    Annotators see predictions, and correct them; None writes those where documents carry scores, and else annotations. `model_version` is
+    what Label Studio calls the model whose predictions these are.
     """
     account = Account()
     numbers = itertools.count(1)
-    with replacing(path) as file:
-        file.write("[")
-        for at, (_, group) in enumerate(itertools.groupby(documents, key=_data)):
-            task: dict[str, Any] = {"id": at + 1, "annotations": [], "predictions": []}
+
+    def tasks() -> Iterator[str]:
+        for at, (_, group) in enumerate(itertools.groupby(documents, key=_data), start=1):
+            task: dict[str, Any] = {"id": at, "annotations": [], "predictions": []}
             for document in group:
                 task["data"] = _data(document)[0]
                 if document.labels is not None:
@@ -82,8 +71,10 @@ def write(documents: Iterable[Document], path: Path, *, predictions: bool | None
                 made = _prediction(document, model_version) if predicted else _annotation(document, next(numbers))
                 task["predictions" if predicted else "annotations"].append(made)
                 account.use(document)
-            file.write(("\n" if at == 0 else ",\n") + json_text(task))
-        file.write("\n]\n")
+            yield ("[\n" if at == 1 else ",\n") + json_text(task)
+        yield "[]\n" if not account.documents else "\n]\n"
+
+    write_text(path, tasks())
     return account
 
 
@@ -109,7 +100,7 @@ def config(schema: Schema = CLASH) -> str:
 
 def _data(document: Document) -> tuple[dict[str, Any], tuple[str, ...] | None]:
     """The task's data, and the labels it was annotated for: what documents of one task have in common."""
-    own = {f"{key}_" if key in _DATA_KEYS else key: value for key, value in document.meta.items() if key not in _ANNOTATION_KEYS}
+    own = beside({key: value for key, value in document.meta.items() if key not in _ANNOTATION_KEYS}, _DATA_KEYS)
     return {"text": document.text, "id": document.id, "lang": document.lang} | own, document.labels
 
 
@@ -155,12 +146,10 @@ def _result(document: Document) -> Iterator[dict[str, Any]]:
         yield {**ends, "type": "relation", "direction": "right", "labels": [link.label], **own}
 
 
-def _tasks(file: Path, on_error: Callable[[DataError], None]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _tasks(export: bytes, file: str, stem: str, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:
     """Place and value of every task; the annotations of target storages, one a file, are tasks inside out."""
     try:
-        value = json.loads(decode(file.read_bytes(), str(file)), parse_constant=lambda _: None)
-    except OSError as error:
-        return on_error(DataError(f"{file}: {error.strerror or error}"))
+        value = json.loads(decode(export, file), parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
         return on_error(DataError(f"{file}:{error.lineno}: broken JSON ({error}); nothing of the file was read, export it again"))
     except DataError as error:
@@ -174,7 +163,7 @@ def _tasks(file: Path, on_error: Callable[[DataError], None]) -> Iterator[tuple[
         elif "result" in task and isinstance(task.get("task"), dict):
             yield place, {**task["task"], "annotations": [{key: item for key, item in task.items() if key != "task"}]}
         else:
-            yield place, {"id": f"{file.stem}-{at}", **task}
+            yield place, {"id": f"{stem}-{at}", **task}
     return None
 
 
@@ -210,7 +199,7 @@ def _document(task: Mapping[str, Any], annotation: Mapping[str, Any], account: A
     key = _text_key(data, text_key, regions)
     text, shift = _text(data[key], regions)
     marks = {at: mark for at, item in enumerate(regions) if (mark := _mark(item["value"], shift)) is not None}
-    reading, table = best_reading(text, marks.values())
+    reading = best_reading(text, marks.values())
     spans: list[Span] = []
     names: dict[str, list[str]] = {}
     for at, item in enumerate(regions):
@@ -218,29 +207,17 @@ def _document(task: Mapping[str, Any], annotation: Mapping[str, Any], account: A
         place = f"{row_id}/{region}"
         if at not in marks or not _labels(item):
             account.drop("spans without a label" if at in marks else "spans without offsets in the text", place)
-        elif (where := _place(text, marks[at], (reading, table), account, place)) is not None:
+        elif (where := _place(text, marks[at], reading, account, place)) is not None:
             values = _values(result, item.get("id"), account, place)
             for label in _labels(item) or ():
                 base, own = split_value(label)
                 same = names.setdefault(region, [])
                 same.append(f"{region}-{len(same) + 1}" if same else region)
                 spans.append(Span(*where, base, text[slice(*where)], same[-1], number(item.get("score")), own | values))
-    links, scores = _links(result, str(row_id), spans, account)
     meta = {name: value for name, value in data.items() if name not in (key, "id", "lang")} | _own_meta(result, annotation)
     labels = task["meta"].get("labels") if isinstance(task.get("meta"), dict) else None
-    return with_scores(
-        build(
-            row_id,
-            text,
-            spans,
-            links,
-            account,
-            lang=data["lang"] if isinstance(data.get("lang"), str) else None,
-            labels=tuple(map(str, labels)) if isinstance(labels, list) else None,
-            meta=meta,
-        ),
-        scores,
-    )
+    links = _links(result, str(row_id), spans, account)
+    return build(report_of(row_id, text, {"lang": data.get("lang"), "labels": labels}, meta), spans, links, account)
 
 
 def _items(result: list[Any]) -> list[dict[str, Any]]:
@@ -327,19 +304,17 @@ def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _place(text: str, mark: Mark, reading: tuple[str, Mapping[int, int] | None], account: Account, place: str) -> tuple[int, int] | None:
+def _place(text: str, mark: Mark, reading: Reading, account: Account, place: str) -> Extent | None:
     """Where the region stands: as all of the document's are read, else wherever its own text is found."""
-    start, end, surface = mark
-    name, table = reading
-    if table is not None:
-        start, end = table.get(start, -1), table.get(end, -1)
+    surface = mark[2]
+    start, end = moved((mark[0], mark[1]), reading)
     if 0 <= start < end <= len(text) and (surface is None or same_words(text[start:end], surface)):
-        if table is not None:
-            account.repair(name, place)
+        if reading[1] is not None:
+            account.repair(reading[0], place)
         elif surface is not None and text[start:end] != surface:
             account.repair("white space in spans' texts", place)
         return start, end
-    return locate(text, (mark[0], mark[1]), surface, account=account, place=place)
+    return locate(text, mark, account=account, place=place)
 
 
 def _values(result: list[dict[str, Any]], region: Any, account: Account, place: str) -> dict[str, str]:
@@ -357,13 +332,11 @@ def _values(result: list[dict[str, Any]], region: Any, account: Account, place: 
     return values
 
 
-def _links(
-    result: list[dict[str, Any]], row_id: str, spans: list[Span], account: Account
-) -> tuple[list[tuple[str, str, str]], dict[tuple[str, str, str], float | None]]:
-    """Head id, tail id and label of the relations, and their scores."""
+def _links(result: list[dict[str, Any]], row_id: str, spans: list[Span], account: Account) -> list[Link]:
+    """The relations, each once."""
     starts = {span.id: span.start for span in spans}
     symmetric = {relation.label for relation in CLASH.relations if relation.symmetric}
-    scores: dict[tuple[str, str, str], float | None] = {}
+    links: dict[tuple[str, str, str], float | None] = {}
     for item in (item for item in result if item.get("type") == "relation"):
         head, tail = str(item.get("from_id")), str(item.get("to_id"))
         given = item.get("labels")
@@ -378,8 +351,8 @@ def _links(
             # The guidelines' head of what has no direction is the earlier span.
             turned = direction == "bi" and not both and starts.get(tail, 0) < starts.get(head, 0)
             for ends in [(tail, head) if turned else (head, tail), *([(tail, head)] if both else [])]:
-                scores[(*ends, label)] = number(item.get("score"))
-    return list(scores), scores
+                links[(*ends, label)] = number(item.get("score"))
+    return [(*link, score) for link, score in links.items()]
 
 
 def _own_meta(result: list[dict[str, Any]], annotation: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,20 +5,22 @@ Relations point at tokens, by the index of a span's last token; newer rows repea
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from clashnlp.errors import DataError
-from clashnlp.formats.conll import replacing, split_value, tokenize
-from clashnlp.formats.exchange import Account, build, locate
-from clashnlp.formats.plain import decode
-from clashnlp.types import Document, Relation, Span, identity
+from clashnlp.formats.exchange import Account, Link, OnError, beside, build, number, objects, report_of, split_value, text_values
+from clashnlp.formats.jsonl import json_text, rows
+from clashnlp.formats.offsets import Extent, locate, tokenize
+from clashnlp.formats.storage import open_files, write_text
+from clashnlp.types import Document, Span, identity
 
 Source = Literal["head", "child"]
-Extents = list[tuple[int, int]]
+Tokenizer = Callable[[str], list[Extent]]
+# Spans, each with the number of its last token.
+Ending = list[tuple[Span, int | None]]
 _SPAN_KEYS = (
     *("id", "start", "end", "token_start", "token_end", "label", "text", "type", "score", "source", "pattern", "input_hash"),
     *("color", "priority", "rank", "answer", "ws", "disabled"),
@@ -30,47 +32,29 @@ _ROW_KEYS = (
 
 
 def read(
-    path: Path,
-    *,
-    account: Account,
-    on_error: Callable[[DataError], None],
-    source: Source = "head",
-    tokenizer: Callable[[str], Extents] | None = None,
+    path: Path, *, account: Account, on_error: OnError, source: Source = "head", tokenizer: Tokenizer | None = None
 ) -> Iterator[Document]:
-    """The documents of a .jsonl file whose answer is accept; rows without an answer count as accepted.
+    """The documents of a .jsonl file, or of a folder or zip of these, whose answer is accept; no answer counts as accept.
 
-    Args:
-        path: the file.
-        account: what was used, repaired and left out.
-        on_error: called with what cannot be read.
-        source: which end of an arrow is a relation's head; annotators choose, and Prodigy does not know.
-        tokenizer: start and end of each token of a text, for rows without tokens whose relations have nothing but token numbers.
+    `source` is the end of an arrow that is a relation's head; annotators choose, and Prodigy does not know. `tokenizer` gives start and end
+    of each token of a text, for rows without tokens whose relations have nothing but token numbers.
     """
-    try:
-        with path.open("rb") as stream:
-            for at, row in rows(stream, str(path), on_error):
-                try:
-                    if _accepted(row, at, account):
-                        yield _document(row, at, account, source, tokenizer)
-                except DataError as error:
-                    on_error(DataError(f"{at}: {error}"))
-    except OSError as error:
-        on_error(DataError(f"{path}: {error.strerror or error}"))
+    for _, place, data in open_files(path, (".jsonl",), on_error).each(on_error):
+        for at, row in rows(io.BytesIO(data), place, on_error):
+            try:
+                if _accepted(row, at, account):
+                    yield _document(row, at, account, source, tokenizer)
+            except DataError as error:
+                on_error(DataError(f"{at}: {error}"))
 
 
 def write(documents: Iterable[Document], path: Path, *, source: Source = "head") -> Account:
     """What was written: one accepted row a document, with tokens that end where spans end.
 
-    Args:
-        documents: the documents.
-        path: the .jsonl file.
-        source: which end of an arrow stands for a relation's head.
+    `source` is the end of an arrow that stands for a relation's head.
     """
     account = Account()
-    with replacing(path) as file:
-        for document in documents:
-            file.write(json_text(_row(document, source)) + "\n")
-            account.use(document)
+    write_text(path, (json_text(_row(account.use(document), source)) + "\n" for document in documents))
     return account
 
 
@@ -102,13 +86,13 @@ def _span(span: Span, first: int, last: int) -> dict[str, Any]:
     row |= {"type": "span", "text": span.text, "id": span.id}
     if span.score is not None:
         row["score"] = span.score
-    return row | {f"{key}_" if key in _SPAN_KEYS else key: value for key, value in span.attributes.items()}
+    return row | beside(span.attributes, _SPAN_KEYS)
 
 
 def _tokens(text: str, spans: Iterable[Span]) -> list[dict[str, Any]]:
     """The tokens, as spaCy makes them: a space behind a token is its `ws`; other white space, or some at a span's end, is a token."""
     starts, ends = {span.start for span in spans}, {span.end for span in spans}
-    extents: Extents = []
+    extents: list[Extent] = []
     spaced: set[int] = set()
     at = 0
     for start, end in [*tokenize(text, starts | ends), (len(text), len(text))]:
@@ -135,7 +119,7 @@ def _accepted(row: Mapping[str, Any], at: str, account: Account) -> bool:
     return bool(answer == "accept")
 
 
-def _document(row: dict[str, Any], at: str, account: Account, source: Source, tokenizer: Callable[[str], Extents] | None) -> Document:
+def _document(row: dict[str, Any], at: str, account: Account, source: Source, tokenizer: Tokenizer | None) -> Document:
     given = row["id"] if row.get("id") is not None else row.get("_input_hash")
     row_id = identity(f"{Path(at.rpartition(':')[0]).stem}-{at.rpartition(':')[2]}" if given is None else given)
     tokens = _token_extents(row, tokenizer)
@@ -144,7 +128,7 @@ def _document(row: dict[str, Any], at: str, account: Account, source: Source, to
         text = _text_of_tokens(row)
         account.repair("texts joined from their tokens", str(row_id))
     spans: list[Span] = []
-    lasts: dict[str, int | None] = {}
+    ending: Ending = []
     for at_span, fields in enumerate(objects(row, "spans"), start=1):
         name = str(fields["id"]) if fields.get("id") is not None else f"T{at_span}"
         place = f"{row_id}/{name}"
@@ -156,62 +140,42 @@ def _document(row: dict[str, Any], at: str, account: Account, source: Source, to
             account.drop("spans without offsets", place)
             continue
         surface = fields.get("text")
-        where = locate(text, extent, surface if isinstance(surface, str) else None, account=account, place=place)
+        where = locate(text, (*extent, surface if isinstance(surface, str) else None), account=account, place=place)
         if where is None:
             continue
         label, values = split_value(fields["label"])
         spans.append(Span(*where, label, text[slice(*where)], name, number(fields.get("score")), values | text_values(fields, _SPAN_KEYS)))
         last = fields.get("token_end")
-        lasts[name] = last if isinstance(last, int) else next((n for n, token in enumerate(tokens) if token[1] == where[1]), None)
-    links, scores = _links(row, str(row_id), spans, lasts, account)
-    if source == "child":
-        links = [(tail, head, label) for head, tail, label in links]
-        scores = {(tail, head, label): score for (head, tail, label), score in scores.items()}
-    labels = row.get("labels")
-    return with_scores(
-        build(
-            row_id,
-            text,
-            spans,
-            links,
-            account,
-            lang=row["lang"] if isinstance(row.get("lang"), str) else None,
-            labels=tuple(map(str, labels)) if isinstance(labels, list) else None,
-            meta=_meta(row),
-        ),
-        scores,
-    )
+        known = last if isinstance(last, int) else next((n for n, token in enumerate(tokens) if token[1] == where[1]), None)
+        ending.append((spans[-1], known))
+    links = _links(row, (str(row_id), account), ending, source)
+    return build(report_of(row_id, text, row, _meta(row)), spans, links, account)
 
 
-def _links(
-    row: Mapping[str, Any], row_id: str, spans: list[Span], lasts: Mapping[str, int | None], account: Account
-) -> tuple[list[tuple[str, str, str]], dict[tuple[str, str, str], float | None]]:
-    """The row's relations as ids of head and child with a label, and their scores."""
-    links: list[tuple[str, str, str]] = []
-    scores: dict[tuple[str, str, str], float | None] = {}
+def _links(row: Mapping[str, Any], notes: tuple[str, Account], spans: Ending, source: Source) -> Iterator[Link]:
+    """The row's relations by the ids of their spans."""
+    row_id, account = notes
     for fields in objects(row, "relations"):
         place = f"{row_id}/{fields.get('head')}-{fields.get('child')}"
         if not isinstance(fields.get("label"), str) or not fields["label"]:
             account.drop("relations without a label", place)
             continue
         ends = []
-        for end in ("head", "child"):
-            found = _end(fields.get(f"{end}_span"), fields.get(end), spans, lasts)
+        for end in ("head", "child") if source == "head" else ("child", "head"):
+            found = _end(fields.get(f"{end}_span"), fields.get(end), spans)
             if len(found) > 1:
                 account.repair("relations at a token where several spans end, given to the longest", place)
             ends.append(found[0].id if found else "")
         if not all(ends):
             account.drop("relations of tokens where no span ends; give a tokenizer where the file has no tokens", place)
             continue
-        links.append((ends[0], ends[1], fields["label"]))
-        scores[links[-1]] = number(fields.get("score"))
-    return links, scores
+        yield ends[0], ends[1], fields["label"], number(fields.get("score"))
 
 
-def _end(repeated: Any, token: Any, spans: list[Span], lasts: Mapping[str, int | None]) -> list[Span]:
+def _end(repeated: Any, token: Any, spans: Ending) -> list[Span]:
     """The spans that an end of a relation may mean, the longest first: what it repeats, else the spans that end with its token."""
     if isinstance(repeated, dict):
-        same = [s for s in spans if (s.start, s.end) == (repeated.get("start"), repeated.get("end"))]
+        same = [s for s, _ in spans if (s.start, s.end) == (repeated.get("start"), repeated.get("end"))]
         named = [s for s in same if s.id == repeated.get("id")] or [
             s for s in same if s.label == split_value(str(repeated.get("label")))[0]
         ]
@@ -219,10 +183,10 @@ def _end(repeated: Any, token: Any, spans: list[Span], lasts: Mapping[str, int |
             return named[:1]
     if not isinstance(token, int):
         return []
-    return sorted((s for s in spans if lasts[s.id] == token), key=lambda s: s.start - s.end)
+    return sorted((s for s, last in spans if last == token), key=lambda s: s.start - s.end)
 
 
-def _token_extents(row: Mapping[str, Any], tokenizer: Callable[[str], Extents] | None) -> Extents:
+def _token_extents(row: Mapping[str, Any], tokenizer: Tokenizer | None) -> list[Extent]:
     tokens = row.get("tokens")
     if isinstance(tokens, list) and all(
         isinstance(t, dict) and isinstance(t.get("start"), int) and isinstance(t.get("end"), int) for t in tokens
@@ -238,7 +202,7 @@ def _text_of_tokens(row: Mapping[str, Any]) -> str:
     return "".join(token["text"] + " " * bool(token.get("ws", True)) for token in tokens)
 
 
-def _extent(fields: Mapping[str, Any], tokens: Extents) -> tuple[int, int] | None:
+def _extent(fields: Mapping[str, Any], tokens: list[Extent]) -> Extent | None:
     """The span's offsets, or those of its tokens, the last of which belongs to it."""
     start, end = fields.get("start"), fields.get("end")
     if isinstance(start, int) and isinstance(end, int):
@@ -256,74 +220,3 @@ def _meta(row: Mapping[str, Any]) -> dict[str, Any]:
     meta |= given if isinstance(given, dict) else {} if given is None else {"meta": given}
     annotator = next((row[key] for key in ("_annotator_id", "_session_id") if row.get(key) is not None), None)
     return meta if annotator is None else meta | {"annotator": annotator}
-
-
-# What follows is shared with the other formats in JSON.
-
-
-def rows(lines: Iterable[bytes], place: str, on_error: Callable[[DataError], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and value of every line that holds a JSON object."""
-    for count, line in enumerate(lines, start=1):
-        at = f"{place}:{count}"
-        try:
-            text = decode(line, at)
-            if not text.strip():
-                continue
-            row = json.loads(text, parse_constant=lambda _: None)
-            if not isinstance(row, dict):
-                raise DataError(f"{at}: each line must hold one JSON object, this one holds {text.strip()!r:.40}")
-        except DataError as error:
-            on_error(error)
-        except (ValueError, RecursionError) as error:
-            on_error(DataError(f"{at}: broken JSON ({error}); each line must hold one JSON object"))
-        else:
-            yield at, row
-
-
-def objects(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """The objects in the list under a key, none where there is no such key.
-
-    Raises:
-        DataError: something else stands there.
-    """
-    value = row.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise DataError(f"key {key!r} must hold a list of objects, it holds {value!r:.60}")
-    return value
-
-
-def json_text(value: Any) -> str:
-    """The value as JSON on one line; what JSON has no form for, dates say, as text."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        # Meta data may hold half of a surrogate pair, which JSON can write and UTF-8 cannot.
-        text = json.dumps(value, default=str)
-    return text
-
-
-def text_values(row: Mapping[str, Any], known: Iterable[str]) -> dict[str, str]:
-    """The attributes of a span: texts under keys that the format does not know; a name that it knows was written with a `_` behind."""
-    known = set(known)
-    return {
-        key[:-1] if key.endswith("_") and key[:-1] in known else key: value
-        for key, value in row.items()
-        if key not in known and isinstance(value, str)
-    }
-
-
-def number(value: Any) -> float | None:
-    """The number as a score, None for anything else."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def with_scores(document: Document, scores: Mapping[tuple[str, str, str], float | None]) -> Document:
-    """The document, its relations with the scores that stand under their head id, tail id and label."""
-    if not any(score is not None for score in scores.values()):
-        return document
-
-    def scored(link: Relation) -> Relation:
-        return replace(link, score=scores.get((link.head.id, link.tail.id, link.label)))
-
-    return replace(document, relations=tuple(map(scored, document.relations)))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 from clashnlp.errors import DataError
 from clashnlp.formats import cas
-from clashnlp.formats.brat import open_files, single, store
-from clashnlp.formats.docbin import Names, note_losses
-from clashnlp.formats.exchange import Account, ordered, utf16_offsets
+from clashnlp.formats.exchange import Account, Link, OnError, build, note_losses, ordered
+from clashnlp.formats.offsets import Extent, offset_table, tokenize, touched
 from clashnlp.formats.plain import decode
+from clashnlp.formats.storage import open_files, stems, store
 from clashnlp.types import Document, Relation, Span
 
-OnError = Callable[[DataError], None]
 Unit = tuple[int, int, int]  # A token's number, and start and end of it or of a part.
 
 _SPECIAL = re.compile(r"->|[\\\[\]|_;\t\n\r*]")
@@ -33,22 +32,16 @@ def read(
 
     Slots of spans become relations, named by the role. White space between sentences is what the offsets leave room for.
 
-    Args:
-        path: the file, folder or zip.
-        account: what was used, repaired and left out.
-        on_error: called with each line or file that cannot be used.
-        layers: the layers to read, by full or last name; None for named entities and all that the project made itself.
-        label: the feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
+    `layers` are the layers to read, by full or last name; None for named entities and all that the project made itself. `label` is the
+    feature that holds the label; None for `label`, else `value`, else the first. The others become attributes.
     """
-    files = open_files(path, on_error)
-    for name in files.named(".tsv"):
+    for name, place, data in open_files(path, (".tsv",), on_error, zips=True).each(on_error):
         row_id, annotator = cas.identify(name)
         if annotator == "INITIAL_CAS":
             account.drop("states before any annotation (INITIAL_CAS)", name)
             continue
         try:
-            sheet = _Sheet(files.place(name), row_id, account, on_error, layers=layers, label=label)
-            document = sheet.document(decode(files.read(name), sheet.place))
+            document = _Sheet(place, row_id, account, on_error, layers=layers, label=label).document(decode(data, place))
             yield replace(document, meta={"annotator": annotator}) if annotator else document
         except DataError as error:
             on_error(error)
@@ -69,7 +62,7 @@ class _Mark:
 
     layer: str
     units: list[str] = field(default_factory=list)
-    extents: list[cas.Extent] = field(default_factory=list)
+    extents: list[Extent] = field(default_factory=list)
     values: dict[str, str | None] = field(default_factory=dict)
     roles: list[str] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
@@ -81,7 +74,7 @@ class _Mark:
 class _Row:
     number: int
     unit: str
-    extent: cas.Extent
+    extent: Extent
     surface: str
     cells: list[str]
 
@@ -117,7 +110,7 @@ class _Sheet:
         for _, rows in self.sentences:
             for row in rows:
                 self._marks(row)
-        return self.account.use(self._build(text, table))
+        return self._build(text, table)
 
     def _declare(self, line: str) -> None:
         kind, (layer, *features) = line[3:5], line[6:].split("|")
@@ -158,7 +151,7 @@ class _Sheet:
         found = []
         for wide in (True, False):
             text, filled = _assemble(self.sentences, wide=wide)
-            table = {offset: at for at, offset in enumerate(utf16_offsets(text) if wide else range(len(text) + 1))}
+            table = offset_table(text, utf16=wide)
             found.append(([row for _, rows in self.sentences for row in rows if not _fits(text, table, row)], text, table, filled))
         wrong, text, table, filled = min(found, key=lambda reading: len(reading[0]))
         if table is not found[0][2]:
@@ -204,26 +197,28 @@ class _Sheet:
                 made[key] = Span(start, end, named[0], text[start:end], "", named[2], named[1])
         order = sorted(made, key=lambda key: (made[key].start, -made[key].end, made[key].label))
         made = {key: replace(made[key], id=f"T{number}") for number, key in enumerate(order, start=1)}
-        relations = [relation for link in self.links.values() if (relation := self._relation(link, made)) is not None]
+        ids = {key: span.id for key, span in made.items()}
+        links = [link for mark in self.links.values() if (link := self._link(mark, ids)) is not None]
         for key, mark in self.spans.items():
             for role, target in zip(mark.roles, mark.targets, strict=False):
-                tail = made.get(self._find(target, mark.base) or ())
-                if key in made and tail is not None:
+                links.append((ids.get(key, mark.units[0]), self._id(target, mark.base, ids), role, None))
+                if links[-1][1] != target:
                     self.account.repair("slots of spans, read as relations", f"{self.row_id}/{mark.units[0]}")
-                    relations.append(Relation(made[key], tail, role))
-                else:
-                    self.account.drop("relations of a span that is not there", f"{self.row_id}/{mark.units[0]}")
-        return Document(text=text, id=self.row_id, spans=tuple(made.values()), relations=tuple(relations))
+        return build(Document(text, self.row_id), made.values(), links, self.account)
 
     def _features(self, layer: str) -> list[str]:
         return [column.feature for column in self.columns if column.layer == layer and column.use == "value" and column.feature]
 
-    def _relation(self, link: _Mark, made: dict[tuple[str, ...], Span]) -> Relation | None:
-        match = _SUFFIX.fullmatch(link.source)
-        unit, numbers = (match[1], match[2].split("_")) if match else (link.source, ["0", "0"])
-        keys = self._find(f"{unit}[{numbers[0]}]", link.base), self._find(f"{link.units[0]}[{numbers[-1]}]", link.base)
-        named = cas.labelled(link.layer, link.values, self._features(link.layer), self.label)
-        return cas.linked((made.get(keys[0] or ()), made.get(keys[1] or ())), named, self.account, f"{self.row_id}/{link.units[0]}")
+    def _link(self, mark: _Mark, ids: dict[tuple[str, ...], str]) -> Link | None:
+        match = _SUFFIX.fullmatch(mark.source)
+        unit, numbers = (match[1], match[2].split("_")) if match else (mark.source, ["0", "0"])
+        ends = self._id(f"{unit}[{numbers[0]}]", mark.base, ids), self._id(f"{mark.units[0]}[{numbers[-1]}]", mark.base, ids)
+        named = cas.labelled(mark.layer, mark.values, self._features(mark.layer), self.label)
+        return cas.linked(ends, named, self.account, f"{self.row_id}/{mark.units[0]}")
+
+    def _id(self, reference: str, base: str, ids: dict[tuple[str, ...], str]) -> str:
+        """The id of the span that is referred to; what the file calls it, where there is none."""
+        return ids.get(self._find(reference, base) or (), reference)
 
     def _find(self, reference: str, base: str) -> tuple[str, ...] | None:
         """The key of the span that `1-2`, `1-2[3]` or `1-2[0]` refers to; 0 stands for no number."""
@@ -262,7 +257,7 @@ def _assemble(sentences: list[tuple[list[str], list[_Row]]], *, wide: bool) -> t
             pieces.append(" " * (begin - length))
             length = begin
         pieces.append("\n".join(lines))
-        length += utf16_offsets(pieces[-1])[-1] if wide else len(pieces[-1])
+        length += len(pieces[-1].encode("utf-16-le")) // 2 if wide else len(pieces[-1])
     return "".join(pieces), filled
 
 
@@ -296,23 +291,18 @@ def write(documents: Iterable[Document], path: Path) -> Account:
     and `webanno.custom.ClashRel`, with the features `label`, the attributes, and `score` where there are scores.
     """
     account = Account()
-    store(path, _files(single(documents, path, ".tsv"), path, account))
+    store(path, _files(stems(documents, path, ".tsv", account, cas.file_stem), account))
     return account
 
 
-def _files(documents: Iterable[Document], path: Path, account: Account) -> Iterator[tuple[str, bytes]]:
-    names = Names(account)
-    for document in documents:
-        if "\0" in document.text:
-            account.drop("texts with zero bytes", str(document.id))
-            continue
+def _files(documents: Iterable[tuple[str, Document]], account: Account) -> Iterator[tuple[str, bytes]]:
+    for stem, document in documents:
         note_losses(document, account, meta=("annotator",), scores=True)
-        stem = path.stem if path.suffix.lower() == ".tsv" else cas.file_stem(document, names)
         yield f"{stem}.tsv", _written(document, account).encode()
 
 
 def _written(document: Document, account: Account) -> str:
-    text, tokens = document.text, cas.tokens_of(document.text)
+    text, tokens = document.text, tokenize(document.text)
     units = {span.id: found for span in ordered(document.spans) if (found := _units(span, tokens, account, f"{document.id}/{span.id}"))}
     spans = [span for span in ordered(document.spans) if span.id in units]
     relations = [relation for relation in document.relations if relation.head.id in units and relation.tail.id in units]
@@ -340,7 +330,7 @@ def _written(document: Document, account: Account) -> str:
     into: dict[Unit, list[Relation]] = {}
     for relation in relations:
         into.setdefault(units[relation.tail.id][0], []).append(relation)
-    utf16 = utf16_offsets(text)
+    utf16 = list(offset_table(text, utf16=True))
     bodies = _bodies(text, [tokens[sentence[0]][0] for sentence in sentences], account, str(document.id))
     for body, sentence in zip(bodies, sentences or [[]], strict=True):
         lines += ["", *(f"#Text={_escape_text(line)}" for line in body.split("\n"))]
@@ -359,9 +349,9 @@ def _joined(cells: list[str]) -> str:
     return "|".join(cells) if cells else "_"
 
 
-def _units(span: Span, tokens: list[cas.Extent], account: Account, place: str) -> list[Unit]:
+def _units(span: Span, tokens: list[Extent], account: Account, place: str) -> list[Unit]:
     """The tokens of a span, as number, start and end: that of the span where it begins or ends inside a token."""
-    found = [(at, max(tokens[at][0], span.start), min(tokens[at][1], span.end)) for at in cas.touched(span, tokens)]
+    found = [(at, max(tokens[at][0], span.start), min(tokens[at][1], span.end)) for at in touched(span, tokens)]
     if not found:
         account.drop("spans of white space alone", place)
     elif (found[0][1], found[-1][2]) != (span.start, span.end):

@@ -13,10 +13,10 @@ from typing import Any
 
 from clashnlp import __version__, store
 from clashnlp.errors import DataError
+from clashnlp.formats.storage import written_whole
 from clashnlp.jobs.duplicates import Duplicates, find_duplicates
 from clashnlp.jobs.plan import Plan, Settings, file_digest, make_plan
 from clashnlp.jobs.shard import Outcome, Shard
-from clashnlp.output import written_whole
 
 MANIFEST, JOURNAL, IDS = "job.json", "job.journal", "job.ids"
 _MODEL_FILES = (store.CONFIG_FILE, store.TOKENIZER_FILE, store.WEIGHTS_FILE, "encoder.onnx", "relate.onnx")
@@ -34,7 +34,7 @@ class Job:
         folder: where the shards are written; made where it is not there.
         inputs: files and folders.
         settings: what to do with each report.
-        model: what tells whether the model is the same: digests of its `files`, `backend` and `device`.
+        model: what tells whether the model is the same: digests of its `files`, `backend`, `device` and `precision`.
         resume: go on with the job that the folder holds, if it holds one.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from clashnlp.errors import DataError
-from clashnlp.formats import STANDARD_INPUT, jsonl, list_files, raise_error, table
+from clashnlp.formats import STANDARD_INPUT, jsonl, name_of, report_sources, table
 
 _BLOCK = 1 << 20
 
@@ -94,9 +94,10 @@ def make_plan(inputs: Sequence[str], settings: Settings) -> Plan:
         if not Path(given).exists():
             raise DataError(f"there is no file or folder {given}")
         digest, size = hashlib.sha256(), 0
-        for file, kind, name in list_files(Path(given), format=settings.input_format, on_error=raise_error):
+        for file, kind in report_sources(Path(given), format=settings.input_format):
             if kind not in _ROWS:
                 raise DataError(f"{file}: a job reads {', '.join(_ROWS)}, not {kind}; `clashnlp predict` without --output-dir reads it")
+            name = name_of(file, Path(given))
             size += file.stat().st_size
             digest.update(f"{name}\0{file_digest(file)}\n".encode())
             for head, skipped, start, end in _rows(file, kind, settings):

@@ -16,9 +16,10 @@ from typing import Any, BinaryIO
 from clashnlp.errors import DataError
 from clashnlp.formats import reader
 from clashnlp.formats.plain import Source
+from clashnlp.formats.storage import written_whole
 from clashnlp.jobs.plan import Settings, Slice, file_digest, lines
 from clashnlp.model import ClashModel
-from clashnlp.output import write, written_whole
+from clashnlp.output import write
 from clashnlp.types import Analysis, Document
 
 _SUFFIXES = {"acled": ".csv", "ucdp": ".csv", "csv": ".csv", "geojson": ".geojson", "parquet": ".parquet"}

@@ -14,16 +14,22 @@ from clashnlp.types import Document
 
 _TEMPERATURES = [round(float(value), 3) for value in np.geomspace(0.5, 4.0, 25)]
 _NEVER = 2.0  # No score reaches it.
-_LEAST_GOLD = 20  # With fewer annotated examples a threshold would be chance.
+# With fewer annotated examples a threshold would be chance; and more are needed to change what was fitted on many.
+_LEAST_GOLD, _LEAST_TO_CHANGE = 20, 100
 
 
 def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     """The model's configuration with fitted temperatures, and the thresholds of the highest F1: one for all spans, and one a relation.
 
     A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
-    spans that are returned, and of all pairs of these that the schema allows.
+    spans that are returned, and of all pairs of these that the schema allows. Where the model was calibrated before, that is kept as far as
+    the documents hold too little to do better.
     """
-    config, schema, readings = model.config, model.config.schema, model.read(documents)
+    config, schema = model.config, model.config.schema
+    earlier, least = dict(config.relation_thresholds), _LEAST_TO_CHANGE if config.span_thresholds else _LEAST_GOLD
+    if config.span_thresholds and sum(len(document.spans) for document in documents) < least:
+        return config
+    readings = model.read(documents)
     config = config.replace(span_thresholds={})
     trials = []
     for temperature in _TEMPERATURES:
@@ -62,7 +68,9 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     for label, pairs in by_label.items():
         scores, both, right = _columns(pairs, width=3)
         gold_count = sum(key[-1] == label for keys_of in keys.gold_relations for key in keys_of)
-        thresholds[label] = _best_threshold(_heat(scores, both, temperature), right > 0, gold_count)
+        thresholds[label] = earlier.get(label, RELATION_THRESHOLD)
+        if gold_count >= least:
+            thresholds[label] = _best_threshold(_heat(scores, both, temperature), right > 0, gold_count)
     return config.replace(relation_temperature=temperature, relation_thresholds=thresholds)
 
 

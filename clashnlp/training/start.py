@@ -28,7 +28,7 @@ _NOT_KEPT = ("_name_or_path", "torch_dtype", "dtype", "transformers_version", "a
 def start(init: str | Path | None, *, schema: Schema | None) -> tuple[ClashNetwork, Tokenizer, ModelConfig]:
     """A network to train, with its tokenizer and configuration: a trained one, or an encoder with new heads.
 
-    Heads of a trained model are kept where the schema stays the same.
+    Heads and calibration of a trained model are kept where the schema stays the same.
 
     Raises:
         ModelError: `init` names nothing that can be trained.
@@ -39,9 +39,11 @@ def start(init: str | Path | None, *, schema: Schema | None) -> tuple[ClashNetwo
         network = load_network(folder, config)
         tokenizer = Tokenizer.load(folder / store.TOKENIZER_FILE)
         if schema is not None and schema != config.schema:
-            config = config.replace(schema=schema, span_thresholds={}, relation_thresholds={})
+            config = config.replace(
+                schema=schema, tag_temperature=1.0, relation_temperature=1.0, span_thresholds={}, relation_thresholds={}
+            )
             network = ClashNetwork(config, network.encoder)
-        return network, tokenizer, config.replace(tag_temperature=1.0, relation_temperature=1.0, span_thresholds={}, relation_thresholds={})
+        return network, tokenizer, config
     return _from_encoder(folder, schema)
 
 

@@ -7,12 +7,13 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
 from transformers import (
@@ -30,6 +31,7 @@ from transformers.utils import logging as hf_logging
 from clashnlp import store
 from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE
 from clashnlp.backends.torch import TorchBackend
+from clashnlp.card import write_card
 from clashnlp.config import ModelConfig
 from clashnlp.errors import DataError, ModelError
 from clashnlp.evaluate import evaluate, scored_keys
@@ -53,6 +55,8 @@ log = logging.getLogger(__name__)
 _SMALL_WIDTH = 512
 _LEARNING_RATES = (2e-4, 3e-5)
 _PATIENCE = 4
+# Documents of an earlier training that are shown again, for each new one.
+_OLD_SHARE = 2
 CHECKPOINTS = "checkpoints"
 
 
@@ -64,6 +68,8 @@ class TrainOptions:
         init: a clashnlp model (None: the embedded one) or a transformers encoder, as a folder or a Hub id.
         schema: what to learn: a Schema, "clash" for that of the annotation guidelines, "data" for the labels that the files use, or None
             for that of `init` ("clash", where `init` is a bare encoder).
+        old: annotated files that `init` learned from: two of their documents for each new one are drawn and learned again, so that less is
+            forgotten (Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal").
         epochs: passes over the training documents, unless the development score stops rising before.
         batch_documents: documents in a step.
         learning_rate: peak of the encoder's rate; None takes 2e-4 for encoders up to 512 wide and 3e-5 for wider ones.
@@ -79,6 +85,7 @@ class TrainOptions:
 
     init: str | Path | None = None
     schema: Schema | str | None = None
+    old: Sequence[str | Path] = ()
     epochs: float = 12
     batch_documents: int = 4
     learning_rate: float | None = None
@@ -118,13 +125,14 @@ def train(
         ModelError: `init` cannot be used.
     """
     options = options or TrainOptions()
-    first = is_first()
-    report = report if first else _silent
+    report = report if is_first() else _silent
     if not sys.stderr.isatty():
         hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
     if not train_documents or not dev_documents:
         raise DataError("the training files and the development files must each hold at least one document")
+    old_documents = _drawn(read_annotated(options.old), _OLD_SHARE * len(train_documents), options.seed)
+    train_documents += old_documents
     schema = options.schema
     if isinstance(schema, str):
         if schema not in ("clash", "data"):
@@ -138,6 +146,8 @@ def train(
     _, train_report = make_examples(train_documents, tokenizer, config, name="train")
     dev_examples, dev_report = make_examples(dev_documents, tokenizer, config, name="dev")
     report(str(train_report))
+    if old_documents:
+        report(f"  {len(old_documents)} of these documents were drawn from the old ones")
     report(str(dev_report))
     if not train_report.spans:
         raise DataError("the training files hold no span, so there is nothing to learn")
@@ -147,7 +157,7 @@ def train(
     loss = JointLoss(network, config, attribute_weight=options.attribute_weight, relation_weight=options.relation_weight)
     trainer = ClashTrainer(
         model=loss,
-        args=_arguments(output, network, options),
+        args=_arguments(output, network, options, trained=bool(config.span_thresholds)),
         train_dataset=reports,
         eval_dataset=datasets.Dataset.from_list(dev_examples),
         data_collator=Collator(config, tokenizer.prefix, tokenizer.suffix),
@@ -169,21 +179,18 @@ def train(
         report(attribute_report(metrics))
         facts = {
             "documents": len(train_documents),
+            "langs": dict(train_report.langs.most_common()),
             "epochs": round(trainer.state.epoch or 0, 2),
             "seconds": round(sum(entry.get("train_runtime", 0) for entry in trainer.state.log_history)),
             "before": before(options.init),
             "dev": {"documents": len(dev_documents), **{f"{key}_f1": metrics[key]["f1"] for key in ("spans", "relations")}},
         }
-        save_model(output, network, tokenizer, calibrated.replace(training=facts))
+        save_model(output, network, tokenizer, calibrated.replace(training=facts), metrics=metrics)
         shutil.rmtree(output / CHECKPOINTS)  # Four times the model's size, and of no use once it is whole.
         return metrics
 
     result: dict[str, Any] = _of_first(finish)
-    # The wrapper goes before the process group: as the group's last owner it would hold the interpreter's lock and wait for a thread
-    # that waits for that lock (pytorch issue 56297).
-    trainer.model_wrapped = loss
-    trainer.accelerator.free_memory()
-    trainer.accelerator.end_training()
+    trainer.leave()
     return result
 
 
@@ -201,6 +208,12 @@ def _silent(_: str) -> None:
     """Tells nothing."""
 
 
+def _drawn(documents: list[Document], number: int, seed: int) -> list[Document]:
+    """That many of the documents, or all of them, in their order."""
+    chosen = np.random.default_rng(seed).permutation(len(documents))[:number]
+    return [documents[at] for at in sorted(chosen.tolist())]
+
+
 def _checkpoint(folder: Path, options: TrainOptions, files: list[str], processes: int) -> str | None:
     """The checkpoint to go on from, if any; without `resume` those of an earlier run are removed.
 
@@ -209,7 +222,7 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str], processes
     """
     run = {
         name: str(getattr(options, name))
-        for name in ("init", "schema", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")
+        for name in ("init", "schema", "old", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")
     }
     run["files"] = " ".join(files)
     run["processes"] = str(processes)
@@ -226,8 +239,10 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str], processes
     return None
 
 
-def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config: ModelConfig) -> None:
-    """Writes a model folder: configuration, tokenizer, weights, and the graphs for onnxruntime."""
+def save_model(
+    folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config: ModelConfig, *, metrics: Mapping[str, Any] | None = None
+) -> None:
+    """Writes a model folder: configuration, tokenizer, weights, the graphs for onnxruntime, and the card, with the metrics if given."""
     folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / store.CONFIG_FILE)
     tokenizer.save(folder / store.TOKENIZER_FILE)
@@ -235,6 +250,7 @@ def save_model(folder: Path, network: ClashNetwork, tokenizer: Tokenizer, config
         (folder / name).unlink(missing_ok=True)  # Graphs of other weights must not survive a cut between the next two lines.
     save_weights(network, folder / store.WEIGHTS_FILE)
     export_onnx(folder)
+    write_card(folder, config, metrics=metrics)
 
 
 class ClashTrainer(Trainer):
@@ -278,6 +294,14 @@ class ClashTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
         return named
 
+    def leave(self) -> None:
+        """Ends the work of several processes together."""
+        # The wrapper goes before the process group: as the group's last owner it would hold the interpreter's lock and wait for a thread
+        # that waits for that lock (pytorch issue 56297).
+        self.model_wrapped = self._loss
+        self.accelerator.free_memory()
+        self.accelerator.end_training()
+
     def _measure(self) -> dict[str, float]:
         network = self._loss.network
         network.eval()
@@ -309,7 +333,7 @@ class _Progress(TrainerCallback):
         self._loss.own_mistakes = state.global_step >= self._after * state.max_steps
 
 
-def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> TrainingArguments:
+def _arguments(output: Path, network: ClashNetwork, options: TrainOptions, *, trained: bool) -> TrainingArguments:
     rate = options.learning_rate
     if rate is None:
         rate = _LEARNING_RATES[network.encoder.config.hidden_size > _SMALL_WIDTH]
@@ -323,6 +347,8 @@ def _arguments(output: Path, network: ClashNetwork, options: TrainOptions) -> Tr
         lr_scheduler_type="linear",
         bf16=_fast_bf16() if options.bf16 is None else options.bf16,
         use_cpu=not torch.cuda.is_available(),
+        # A trained model is measured before as well, since more training can make it worse.
+        eval_on_start=trained and not options.resume,
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,

@@ -137,6 +137,12 @@ def test_sentences_of_one_document_with_a_text_each(load):
     assert (other.id, other.text) == ("set-13", "a")
 
 
+def test_the_export_of_label_studio(load):
+    text = "-DOCSTART- -X- O\nTroops -X- _ B-FACTION\nleft -X- _ O\nMarib -X- _ B-LOCATION\n\nQuiet -X- _ O\n\n"
+    one, other = load(text)[0]
+    assert (one.text, spans(one), other.text) == ("Troops left Marib", [("FACTION", "Troops"), ("LOCATION", "Marib")], "Quiet")
+
+
 def test_shared_task_of_2021(load):
     text = "SAMPLE_START\tO\nTroops\tB-participant\nleft\tO\n[SEP]\tO\nMarib\tB-place\n\nSAMPLE_START\tO\nQuiet\tO\n"
     one, other = load(text)[0]
@@ -172,7 +178,7 @@ def test_problems_name_the_line(load, tmp_path):
     assert "line 11 has the tag 'XX'" in problems[2]
     assert account.dropped == {"documents with broken lines": [f"{place}:3", f"{place}:7"]}
     list(conll.read(tmp_path / "gone", account=Account(), on_error=problems.append))
-    assert "No such file" in str(problems[-1])
+    assert "there is no such file" in str(problems[-1])
     assert load("")[0] == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_brat import TEXT, VALUES, documents, keys
 from test_brat import reading as read_with
 
-from clashnlp import DataError, Document, Relation, Span
+from clashnlp import Document, MissingDependencyError, Relation, Span
 from clashnlp.formats import docbin
 
 spacy = pytest.importorskip("spacy")
@@ -150,7 +150,7 @@ def test_several_annotators_and_a_folder(tmp_path):
     assert [document.meta["annotator"] for document in again[:2]] == ["alice", "bob"]
     assert (again[2].id, account.documents) == ("b-1", 3)
     (tmp_path / "empty").mkdir()
-    assert reading(tmp_path / "empty")[2] == [f"{tmp_path}/empty: the folder holds no .spacy file"]
+    assert reading(tmp_path / "empty")[2] == [f"{tmp_path}/empty: holds no .spacy file; name the folder or file that the tool exported"]
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -180,7 +180,7 @@ def test_damaged_files_and_pickles(tmp_path, data):
     assert problem.startswith(f"{tmp_path}/a.spacy: is no DocBin, or a damaged one")
     assert gc.isenabled()
     assert not hasattr(sys, "trapped")
-    assert reading(tmp_path / "none.spacy")[2] == [f"{tmp_path}/none.spacy: No such file or directory"]
+    assert reading(tmp_path / "none.spacy")[2] == [f"{tmp_path}/none.spacy: there is no such file or folder"]
 
 
 def test_a_damaged_document_costs_itself_alone(tmp_path):
@@ -191,7 +191,7 @@ def test_a_damaged_document_costs_itself_alone(tmp_path):
     found, account, problems = reading(put(tmp_path / "x.spacy", *docs))
     assert [document.id for document in found] == ["x-3", "x-4"]
     assert [problem.split(": ")[1] for problem in problems] == ["document 1", "document 2"]
-    assert account.dropped == {"relations of a span that is not there": ["x-3"]}
+    assert account.dropped == {"relations of a span that is not there": ["x-3/T1-T9"]}
 
 
 def test_languages_that_spacy_does_not_know(tmp_path):
@@ -209,9 +209,9 @@ def test_attributes_of_equal_extents(tmp_path):
 def test_spacy_may_be_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spacy", None)
     monkeypatch.setitem(sys.modules, "spacy.tokens", None)
-    with pytest.raises(DataError, match="pip install spacy"):
+    with pytest.raises(MissingDependencyError, match="pip install 'clashnlp\\[spacy]'"):
         reading(tmp_path)
-    with pytest.raises(DataError, match="pip install spacy"):
+    with pytest.raises(MissingDependencyError, match="pip install 'clashnlp\\[spacy]'"):
         docbin.write([], tmp_path / "x.spacy")
 
 

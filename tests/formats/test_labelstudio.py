@@ -1,15 +1,17 @@
 """Label Studio. The generated documents here serve the tests of the other formats too."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clashnlp import CLASH, Analysis, Document, Relation, Span
-from clashnlp.formats import labelstudio
+from clashnlp.formats import conll, labelstudio
 from clashnlp.formats.exchange import Account
 
+DATA = Path(__file__).parent / "data"
 TEXT = "🚨 Houthi fighters backed by Iran killed two soldiers near Marib."
 PIECES = [
     "قُتِل",
@@ -360,7 +362,7 @@ def test_one_broken_task_costs_itself(load, tmp_path):
     for path in (tmp_path / "sub", tmp_path / "gone.json"):
         assert list(labelstudio.read(path, account=Account(), on_error=problems.append)) == []
     assert "holds no .json file" in str(problems[0])
-    assert "gone.json: No such file" in str(problems[1])
+    assert "gone.json: there is no such file" in str(problems[1])
 
 
 def test_a_failure_leaves_the_earlier_file(tmp_path):
@@ -400,6 +402,22 @@ def test_predictions(tmp_path):
     assert dict(back.meta) == {"model_version": "clash-2"}
 
 
+def test_files_that_the_tools_library_wrote():
+    """Both from `label_studio_sdk.converter` 2.1.2, which does not install beside our other packages."""
+    account = Account()
+    one, other = labelstudio.read(DATA / "label_studio_sdk.json", account=account, on_error=pytest.fail)
+    assert shown(one) == (
+        [("F1", "FACTION", "Houthi fighters"), ("P1", "PATRON", "Iran"), ("C1", "CASUALTY", "two soldiers")],
+        [("Houthi fighters", "BACKED_BY", "Iran")],
+    )
+    assert shown(other) == ([("C1", "CASUALTY", "ستة جنود"), ("L1", "LOCATION", "حلب")], [("ستة جنود", "LOCATED_IN", "حلب")])
+    assert (account.spans, account.repaired, account.dropped) == (5, {}, {})
+    found = list(conll.read(DATA / "label_studio_sdk.conll", account=Account(), on_error=pytest.fail))
+    assert [[(s.label, s.text) for s in document.spans] for document in found] == [
+        [(s.label, s.text) for s in document.spans] for document in (one, other)
+    ]
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_tools_library_accepts_what_is_written(tmp_path):
     pytest.importorskip("label_studio_sdk")
@@ -423,6 +441,12 @@ def test_the_tools_library_accepts_what_is_written(tmp_path):
     converter.convert_to_json(str(path), str(tmp_path / "out"), is_dir=False)
     [back] = labelstudio.read(tmp_path / "out" / "result.json", account=Account(), on_error=pytest.fail)
     assert shown(back) == shown(analysis())
+    # Its CoNLL export has no relations, no outcomes and no texts, but the spans are there, a document a task.
+    labelstudio.write([analysis(), Document("Iran left Marib", id="d2")], path, predictions=False)
+    converter.convert_to_conll2003(str(path), str(tmp_path / "conll"), is_dir=False)
+    one, other = conll.read(tmp_path / "conll" / "result.conll", account=Account(), on_error=pytest.fail)
+    assert [(s.label, s.text) for s in one.spans] == [(s.label, s.text) for s in analysis().spans]
+    assert (other.text, other.spans) == ("Iran left Marib", ())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

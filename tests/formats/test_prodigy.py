@@ -186,7 +186,7 @@ def test_broken_lines_name_their_place(load, tmp_path):
     assert [problem.split(": ")[0] for problem in problems] == [f"{tmp_path}/set.jsonl:{line}" for line in (2, 3, 4, 5, 6)]
     assert "has no 'text'" in problems[2]
     list(prodigy.read(tmp_path / "gone", account=Account(), on_error=problems.append))
-    assert "No such file" in str(problems[-1])
+    assert "there is no such file" in str(problems[-1])
 
 
 def test_carriage_returns_are_characters(tmp_path):

@@ -1,0 +1,116 @@
+"""Which format is this? By its suffix, and where several formats share one, by how the file begins."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+# What a suffix says by itself, when files are read and when they are written.
+SUFFIXES = {
+    ".txt": "text",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".inline": "inline",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+TOOL_SUFFIXES = {
+    ".ann": "brat",
+    ".xmi": "cas",
+    ".spacy": "docbin",
+    ".conll": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bio": "conll",
+}
+# These hold annotations of several tools.
+_SHARED = (".json", ".zip")
+_HEAD = 1 << 16
+# Of the annotations of target storages, Label Studio writes one a file, with the task inside.
+_SIGNS = (
+    *(("cas", sign) for sign in (b'"%FEATURE_STRUCTURES"', b'"%TYPES"')),
+    *(("labelstudio", sign) for sign in (b'"annotations"', b'"completions"', b'"predictions"', b'"result"')),
+)
+
+
+def format_of(path: Path) -> str | None:
+    """The format of a file with annotations; None where nothing tells.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in TOOL_SUFFIXES:
+        return TOOL_SUFFIXES[suffix]
+    if suffix == ".zip":
+        return _of_zip(path)
+    if suffix in (".json", ".tsv", ".jsonl", ".ndjson"):
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        if suffix == ".json":
+            return next((kind for kind, sign in _SIGNS if sign in head), None)
+        if suffix == ".tsv":
+            return "webanno" if head.removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno TSV") else "csv"
+        return _of_lines(path)
+    return SUFFIXES.get(suffix)
+
+
+def format_of_folder(path: Path) -> str | None:
+    """The one format of tools that all files of a folder have; None where they differ, and are to be read file by file.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    kinds = {format_of(file) for file in files_of(path)}
+    if "brat" in kinds:
+        kinds.discard("text")
+    if "cas" in kinds:
+        kinds.discard("labelstudio")  # Project settings of INCEpTION.
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return None if kind in SUFFIXES.values() else kind
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of a folder and its subfolders whose suffix some format has, in order."""
+    known = (*SUFFIXES, *TOOL_SUFFIXES, *_SHARED)
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in known)
+
+
+def _of_lines(path: Path) -> str:
+    """JSON Lines are ours, doccano's or Prodigy's: what the first object holds tells them apart."""
+    with path.open("rb") as file:
+        line = next((line for line in file if line.strip()), b"")
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return "jsonl"
+    if not isinstance(row, dict):
+        return "jsonl"
+    if "_task_hash" in row or row.get("answer") in ("accept", "reject", "ignore") or ("tokens" in row and "spans" in row):
+        return "prodigy"
+    if "spans" in row:
+        return "jsonl"
+    # doccano's lists of spans may be empty; categories, and our own `labels`, are lists of texts.
+    marks = [row[key] for key in ("label", "labels", "annotations") if isinstance(row.get(key), list) and (row[key] or key == "label")]
+    if "entities" in row or "Comments" in row or any(not isinstance(next(iter(mark), []), str) for mark in marks):
+        return "doccano"
+    return "jsonl"
+
+
+def _of_zip(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return None
+    inside = {Path(name).suffix.lower() for name in names if not name.startswith("__MACOSX/")}
+    return _first(inside, {".ann": "brat", ".xmi": "cas", ".zip": "cas", ".tsv": "webanno", ".jsonl": "doccano", ".spacy": "docbin"}) or (
+        "labelstudio" if ".json" in inside else None
+    )
+
+
+def _first(found: Iterable[str], kinds: dict[str, str]) -> str | None:
+    return next((kind for suffix, kind in kinds.items() if suffix in found), None)

@@ -1,0 +1,98 @@
+"""Shows the review loop: what the embedded model gains from the posts that one sitting corrects, and what it forgets meanwhile.
+
+    python training/loop.py --work DIR [--old training/corpus] [--reports dev.jsonl]
+
+`training/posts.inline` stands for a user's own reports. Cross-validated: each third of it is measured on after training on the other
+two, 48 posts, of which every fifth is the `--dev` of `clashnlp train`. The held-out third has no part in training or choosing. `--old` is
+that of `clashnlp train`; `--reports` are documents of the kind that the embedded model was trained on, to see what is forgotten.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clashnlp import CLASH, ClashModel, Document
+from clashnlp.evaluate import Score, scored_keys
+from clashnlp.formats import jsonl, read_documents
+from clashnlp.training.trainer import TrainOptions, train
+
+POSTS = Path(__file__).with_name("posts.inline")
+FOLDS = 3
+DRAWS = 2000
+Counts = list[tuple[int, int, int]]
+
+
+def parts(documents: Sequence[Document]) -> list[list[Document]]:
+    """The folds, with the languages in equal shares, drawn once and for all."""
+    random = np.random.default_rng(0)
+    by_lang: dict[str | None, list[Document]] = defaultdict(list)
+    for document in documents:
+        by_lang[document.lang].append(document)
+    order = [group[at] for _, group in sorted(by_lang.items(), key=str) for at in random.permutation(len(group))]
+    return [order[at::FOLDS] for at in range(FOLDS)]
+
+
+def counts(model: ClashModel, gold: Sequence[Document]) -> dict[str, Counts]:
+    """Right, predicted and annotated of each document, for spans and for relations."""
+    keys = scored_keys(gold, list(model.predict_many(gold)), CLASH)
+    return {"spans": _count(keys.gold_spans, keys.spans), "relations": _count(keys.gold_relations, keys.relations)}
+
+
+def _count(gold: Sequence[set[Any]], predicted: Sequence[set[Any]]) -> Counts:
+    return [(len(want & have), len(have), len(want)) for want, have in zip(gold, predicted, strict=True)]
+
+
+def row(name: str, before: Counts, after: Counts) -> str:
+    """A line of the table; the interval is of the difference over documents drawn with replacement, the same ones before and after."""
+    tables = np.array([before, after])
+    draws = np.random.default_rng(0).integers(tables.shape[1], size=(DRAWS, tables.shape[1]))
+    right, predicted, gold = np.moveaxis(tables[:, draws].sum(axis=2), -1, 0)
+    f1 = 2 * right / np.maximum(predicted + gold, 1)
+    low, high = np.percentile(f1[1] - f1[0], [2.5, 97.5])
+    old, new = (Score(*table.sum(axis=0).tolist()).f1 for table in tables)
+    return f"| {name} | {old:.3f} | {new:.3f} | {new - old:+.3f} | {low:+.3f} to {high:+.3f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--old", nargs="*", default=[], help="annotated files to show again")
+    parser.add_argument("--reports", help="annotated reports to see what is forgotten")
+    args = parser.parse_args()
+    folds = parts(list(read_documents(POSTS)))
+    reports = list(read_documents(args.reports)) if args.reports else []
+    embedded = ClashModel.from_pretrained()
+    found: dict[tuple[str, str, str], Counts] = defaultdict(list)
+    minutes = []
+    for at, held_out in enumerate(folds):
+        corrected = [document for other, fold in enumerate(folds) if other != at for document in fold]
+        folder = args.work / f"fold{at}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, documents in (("dev", corrected[::5]), ("train", [one for place, one in enumerate(corrected) if place % 5])):
+            (folder / f"{name}.jsonl").write_text("".join(map(jsonl.write, documents)), encoding="utf-8")
+        begun, busy = time.monotonic(), time.process_time()
+        train(
+            train_files=[folder / "train.jsonl"],
+            dev_files=[folder / "dev.jsonl"],
+            output=folder / "model",
+            options=TrainOptions(old=args.old),
+        )
+        minutes.append(f"{(time.monotonic() - begun) / 60:.1f} ({(time.process_time() - busy) / 60:.1f} of a core)")
+        trained = ClashModel.from_pretrained(folder / "model")
+        for kind, gold in (("held-out posts", held_out), ("reports", reports)):
+            for when, model in (("before", embedded), ("after", trained)):
+                for name, values in counts(model, gold).items():
+                    found[kind, name, when] += values
+    print("| F1, strict | before | after | difference | 95 % of resampled sets |\n| --- | ---: | ---: | ---: | ---: |")
+    for kind, name in dict.fromkeys(key[:2] for key in found if found[key]):
+        print(row(f"{name}, {kind}", found[kind, name, "before"], found[kind, name, "after"]))
+    print(f"minutes of training: {', '.join(minutes)}")
+
+
+if __name__ == "__main__":
+    main()
