@@ -121,7 +121,8 @@ class ClashModel:
         """What the model says about each report, in order; reads ahead a bounded number of reports, so a stream of any length will do.
 
         Args:
-            documents: texts, or documents whose id, language and meta data are kept (their annotations are not looked at).
+            documents: texts, or documents whose id, language and meta data are kept (their annotations are not looked at). A data set
+                of the package `datasets`, streamed or not, is given as `(row["text"] for row in data)`.
             batch_tokens: tokens that the encoder reads at once, padding included; more is faster on a GPU, and takes more memory.
 
         Raises:

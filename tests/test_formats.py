@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from clashnlp import CLASH, DataError, Document, Relation, Span
 from clashnlp.formats import inline, jsonl, read_documents
+from clashnlp.formats.plain import Source
 
 WORDS = ["قتل", "ستة", "لروسيا", "Aleppo", "🚨", "Suriye'de", "می‌جنگند", "12", "-", "ﷺ", "\n"]
 
@@ -46,14 +47,14 @@ def keys(document):
 @given(documents())
 @settings(max_examples=300, deadline=None)
 def test_inline_notation_holds_what_was_written(document):
-    [back] = inline.read(io.BytesIO(inline.write(document).encode()), "f", "f", on_error=pytest.fail)
+    [back] = inline.read(io.BytesIO(inline.write(document).encode()), Source("f", "f"), on_error=pytest.fail)
     assert keys(back) == keys(document)
 
 
 @given(documents())
 @settings(max_examples=200, deadline=None)
 def test_json_lines_hold_what_was_written(document):
-    [back] = jsonl.read(io.BytesIO(jsonl.write(document).encode()), "f", "f", on_error=pytest.fail)
+    [back] = jsonl.read(io.BytesIO(jsonl.write(document).encode()), Source("f", "f"), on_error=pytest.fail)
     assert back == document
 
 

@@ -46,6 +46,8 @@ ORDER = [
     "plots",
     "report_html",
     "output",
+    "jobs",
+    "ray",
     "suggest",
     "training",
     "commands",

@@ -13,8 +13,9 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from clashnlp import formats
-from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, written_whole
+from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output
 from clashnlp.errors import DataError
+from clashnlp.formats.storage import written_whole
 from clashnlp.types import Document
 
 _Told = tuple[Path, str, formats.Account]

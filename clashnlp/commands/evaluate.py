@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 
 from clashnlp import __version__
-from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, written_whole
+from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress
 from clashnlp.commands.options import add_model, load_model, positive
 from clashnlp.errors import DataError
 from clashnlp.formats import read_documents
+from clashnlp.formats.storage import written_whole
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

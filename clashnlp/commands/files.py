@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from clashnlp.errors import DataError
 from clashnlp.formats import SUFFIXES, read_documents
-from clashnlp.formats.storage import replacing
 from clashnlp.types import Document
 
 # Exit codes: all done; some input could not be used, and each is named; the command itself could not be carried out.
@@ -60,13 +58,6 @@ def read_reports(options: argparse.Namespace, problems: Problems) -> Iterator[Do
             yield document
     if twice:
         logging.warning("%d reports bear the id of another one; give them ids of their own to tell them apart", twice)
-
-
-@contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its name once all is written, so that a run that fails leaves an earlier output as it was."""
-    with replacing(path) as part, part.open("wb") as file:
-        yield file
 
 
 def progress(items: Iterator[Any], *, show: bool) -> Iterator[Any]:

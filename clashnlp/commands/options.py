@@ -92,17 +92,25 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=positive, help="CPU threads (default: all)")
 
 
+def has_gpu() -> bool:
+    """Whether there seems to be a GPU. A look at the driver's file is enough; asking torch would take seconds."""
+    return Path("/dev/nvidia0").exists()
+
+
+def choose_backend(options: argparse.Namespace) -> str:
+    """The backend that the options name, or that suits this machine."""
+    if options.backend != "auto":
+        return str(options.backend)
+    gpu = options.device.startswith("cuda") or (options.device == "auto" and has_gpu())
+    return "torch" if gpu and find_spec("torch") else "onnx"
+
+
 def load_model(options: argparse.Namespace) -> ClashModel:
     """The model that the options name."""
-    backend = options.backend
-    if backend == "auto":
-        # A look at the driver's file is enough; asking torch would take seconds.
-        gpu = options.device.startswith("cuda") or (options.device == "auto" and Path("/dev/nvidia0").exists())
-        backend = "torch" if gpu and find_spec("torch") else "onnx"
     return ClashModel.from_pretrained(
         options.model,
         revision=options.revision,
-        backend=backend,
+        backend=choose_backend(options),
         device=options.device,
         threads=options.threads,
         precision=options.precision,

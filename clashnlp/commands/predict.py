@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import IO
 
 from clashnlp import output
-from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, read_reports, written_whole
+from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, read_reports
+from clashnlp.commands.jobs import add_job, run_job
 from clashnlp.commands.options import add_inputs, add_model, day, load_model
 from clashnlp.errors import DataError
+from clashnlp.formats.storage import written_whole
 from clashnlp.output import OUTPUT_FORMATS
 
 
@@ -24,11 +26,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--format", choices=OUTPUT_FORMATS, default="jsonl", help="what to write (default: jsonl, spans and relations)")
     command.add_argument("--published", type=day, metavar="DAY", help="day of reports that bear no date, YYYY-MM-DD; for records")
     add_model(command)
+    add_job(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Carries the command out."""
+    if options.output_dir is not None:
+        return run_job(options)
+    if options.resume or options.engine != "local":
+        raise DataError("--resume and --engine are for jobs; name their folder with --output-dir")
     check_output(options.output, options.inputs)
     if options.output is None and sys.stdout is None:
         raise DataError("standard output is closed; name a file with -o")

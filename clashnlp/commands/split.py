@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, written_whole
+from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output
 from clashnlp.commands.options import add_near
 from clashnlp.corpus import DOCUMENTS, EMPTY
 from clashnlp.errors import DataError
 from clashnlp.formats import jsonl
 from clashnlp.formats.entries import read_entries
+from clashnlp.formats.storage import written_whole
 from clashnlp.schema import CLASH
 from clashnlp.split import features_of, split, together
 from clashnlp.types import Document

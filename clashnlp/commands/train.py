@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from clashnlp.evaluate import summary
 
     with needs_train_extra():
-        from clashnlp.training.trainer import TrainOptions, train
+        from clashnlp.training.trainer import TrainOptions, is_first, train
 
     schema = read_schema(options.schema)
     names = (
@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         options=TrainOptions(schema=schema, **given),
         report=lambda line: print(line, flush=True),
     )
-    print(summary(metrics))
-    print(f"the model is in {options.output}; use it with --model {options.output}")
+    if is_first():
+        print(summary(metrics))
+        print(f"the model is in {options.output}; use it with --model {options.output}")
     return DONE

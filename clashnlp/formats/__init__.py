@@ -14,9 +14,25 @@ from clashnlp.errors import DataError
 from clashnlp.formats import brat, cas, conll, docbin, doccano, inline, jsonl, labelstudio, plain, prodigy, table, webanno
 from clashnlp.formats.exchange import Account, OnError
 from clashnlp.formats.guess import SUFFIXES, TOOL_SUFFIXES, files_of, format_of, format_of_folder
+from clashnlp.formats.plain import Source
 from clashnlp.types import Document
 
-__all__ = ["FORMATS", "READERS", "SUFFIXES", "WRITERS", "Account", "OnError", "raise_error", "read", "read_documents", "sources", "write"]
+__all__ = [
+    "FORMATS",
+    "READERS",
+    "SUFFIXES",
+    "WRITERS",
+    "Account",
+    "OnError",
+    "name_of",
+    "raise_error",
+    "read",
+    "read_documents",
+    "reader",
+    "report_sources",
+    "sources",
+    "write",
+]
 
 STANDARD_INPUT = "-"
 # Readers of a stream: the documents of one file.
@@ -155,28 +171,35 @@ def read_documents(
     Raises:
         DataError: through `on_error`.
     """
-
-    def reader(kind: str) -> partial[Iterator[Document]]:
-        options: dict[str, Any] = {"text_column": text_column} if kind in ("csv", "parquet") else {}
-        if kind == "jsonl" and not annotated:
-            options["make"] = partial(jsonl.report, text_column=text_column)
-        return partial(READERS[kind], on_error=on_error, **options)
-
     kind = _checked(format)
+    reader_of = partial(reader, text_column=text_column, annotated=annotated, on_error=on_error)
     if str(path) == STANDARD_INPUT:
         if sys.stdin is None:
             raise DataError("standard input is closed")
         if kind in _TOOLS:
             raise DataError(f"standard input cannot be read as {kind}; name a file")
-        yield from reader(kind or "text")(sys.stdin.buffer, "standard input", "")
+        yield from reader_of(kind or "text")(sys.stdin.buffer, Source("standard input", ""))
         return
     path = Path(path)
-    for file, found in sources(path, format=kind, on_error=on_error) if annotated else _reports(path, kind, on_error):
-        yield from _read(file, path, reader(found))
+    found = (sources if annotated else report_sources)(path, format=kind, on_error=on_error)
+    for file, each in found:
+        yield from _read(file, path, reader_of(each))
 
 
-def _reports(path: Path, format: str | None, on_error: OnError) -> Iterator[tuple[Path, str]]:
-    """The files that hold reports to predict, whether somebody annotated them or not."""
+def reader(kind: str, *, text_column: str, annotated: bool, on_error: OnError) -> partial[Iterator[Document]]:
+    """The reader of a format, with the options of `read_documents`: called with a stream and its `Source`; a tool's, with a path."""
+    options: dict[str, Any] = {"text_column": text_column} if kind in ("csv", "parquet") else {}
+    if kind == "jsonl" and not annotated:
+        options["make"] = partial(jsonl.report, text_column=text_column)
+    return partial(READERS[kind], on_error=on_error, **options)
+
+
+def report_sources(path: Path, *, format: str | None = None, on_error: OnError = raise_error) -> Iterator[tuple[Path, str]]:
+    """The files that hold reports to predict, with their formats, whether somebody annotated them or not.
+
+    Raises:
+        DataError: through `on_error`.
+    """
     if format in _TOOLS or not path.is_dir():
         yield from sources(path, format=format or SUFFIXES.get(path.suffix.lower()), on_error=on_error)
         return
@@ -201,14 +224,14 @@ def _read(file: Path, root: Path, reader: partial[Iterator[Document]], account: 
     else:
         try:
             with file.open("rb") as stream:
-                yield from map(own.use, reader(stream, str(file), _name(file, root)))
+                yield from map(own.use, reader(stream, Source(str(file), name_of(file, root))))
         except OSError as error:
             on_error(DataError(f"{file}: {error.strerror or error}"))
     if account is None and own.dropped:
         logging.getLogger(__name__).warning("%s: %s", file, own)
 
 
-def _name(file: Path, path: Path) -> str:
-    """What documents without an id are called after, as valid Unicode: names of files are bytes, and may be none."""
+def name_of(file: Path, path: Path) -> str:
+    """What a file's documents without an id are called after, as valid Unicode: names of files are bytes, and may be none."""
     name = file.stem if file == path else file.relative_to(path).with_suffix("").as_posix()
     return os.fsencode(name).decode("utf-8", errors="replace")

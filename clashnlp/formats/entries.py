@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from clashnlp.errors import DataError
 from clashnlp.formats import jsonl, read_documents, sources
+from clashnlp.formats.plain import Source
 from clashnlp.types import Document
 
 
@@ -36,7 +37,7 @@ def read_entries(paths: Iterable[str], *, rows: bool = False, on_error: Callable
             try:
                 with file.open("rb") as stream:
                     lines = _Lines(stream)
-                    for document in jsonl.read(lines, name, file.stem, on_error=refuse):
+                    for document in jsonl.read(lines, Source(name, file.stem), on_error=refuse):
                         yield Entry(document, name, lines.number, lines.last.rstrip(b"\r\n") if rows else None)
             except OSError as error:
                 refuse(DataError(f"{file}: {error.strerror or error}"))

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from clashnlp.errors import DataError
 from clashnlp.formats.exchange import Account, OnError, note_losses
-from clashnlp.formats.plain import decode
+from clashnlp.formats.plain import Source, decode
 from clashnlp.formats.storage import write_text
 from clashnlp.schema import CLASH, Schema
 from clashnlp.types import Document, Relation, Span
@@ -20,8 +20,9 @@ _HEADER = re.compile(r"^=====[ \t]+id=(?P<id>\S+)[ \t]+lang=(?P<lang>\S+)(?:[ \t
 _OPEN = re.compile(r"\[\[(?P<id>(?P<prefix>[A-Z]+)\d+)(?::(?P<value>\w+))?\|")
 
 
-def read(stream: BinaryIO, place: str, name: str, *, schema: Schema = CLASH, on_error: OnError) -> Iterator[Document]:
+def read(stream: BinaryIO, source: Source, *, schema: Schema = CLASH, on_error: OnError) -> Iterator[Document]:
     """The documents of the file, each behind its header line `===== id=… lang=…`."""
+    place = source.place
     try:
         data = decode(stream.read(), place).replace("\r\n", "\n")
     except DataError as error:
@@ -134,7 +135,7 @@ def write(document: Document, *, schema: Schema = CLASH) -> str:
     lines = [f"{names[relation.head.id]} {relation.label} {names[relation.tail.id]}" for relation in document.relations]
     source = f" source={document.meta['source']}" if "source" in document.meta else ""
     written = "\n".join([f"===== id={document.id} lang={document.lang}{source}", "".join(pieces), "---", *lines, ""])
-    if not _same(document, list(read(io.BytesIO(written.encode()), "", "", schema=schema, on_error=lambda _: None))):
+    if not _same(document, list(read(io.BytesIO(written.encode()), Source("", ""), schema=schema, on_error=lambda _: None))):
         raise DataError(
             f"document {document.id!r} does not survive the inline notation, which needs an id without spaces, a language, a text without "
             "line breaks at its edges or carriage returns, and no bracket right behind a span; keep it as JSON Lines"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,42 +11,48 @@ from typing import Any
 
 from clashnlp.errors import DataError
 from clashnlp.formats.exchange import Account, OnError
-from clashnlp.formats.plain import decode
+from clashnlp.formats.plain import Source, decode
 from clashnlp.formats.storage import write_text
 from clashnlp.types import Document
 
 ANNOTATION_KEYS = ("spans", "relations", "labels")
+_BLANK = re.compile(rb"(\xef\xbb\xbf)?\s*\Z")
+
+
+def blank(line: bytes) -> bool:
+    """Whether nothing stands on the line, so that it is no row."""
+    return _BLANK.match(line) is not None
 
 
 def read(
     stream: Iterable[bytes],
-    place: str,
-    name: str,
+    source: Source,
     *,
     make: Callable[[Any], Document] = Document.from_dict,
     on_error: OnError,
 ) -> Iterator[Document]:
-    """The documents of the file, each made of its line's value; one without an id gets the file's name and its line."""
-    for at, row in rows(stream, place, on_error):
+    """The documents of the lines, each made of its line's value; one without an id gets the file's name and its line."""
+    for at, row in rows(stream, source.place, on_error, skipped=source.skipped):
         if row.get("id") is None:
             line = at.rpartition(":")[2]
-            row["id"] = f"{name}-{line}" if name else line
+            row["id"] = f"{source.name}-{line}" if source.name else line
         try:
             document = make(row)
+            source.check(document)
         except DataError as error:
             on_error(DataError(f"{at}: {error}"))
         else:
             yield document
 
 
-def rows(lines: Iterable[bytes], place: str, on_error: OnError) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and value of every line that holds a JSON object."""
-    for count, line in enumerate(lines, start=1):
+def rows(lines: Iterable[bytes], place: str, on_error: OnError, *, skipped: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and value of every line that holds a JSON object; lines skipped before the first one are counted."""
+    for count, line in enumerate(lines, start=skipped + 1):
         at = f"{place}:{count}"
         try:
-            text = decode(line, at)
-            if not text.strip():
+            if blank(line):
                 continue
+            text = decode(line, at)
             # NaN is what tools write where a table has no value; it is no JSON, and would make none of the output.
             row = json.loads(text, parse_constant=lambda _: None)
             if not isinstance(row, dict):

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from clashnlp.errors import DataError
 from clashnlp.types import Document
 
 
-def read(stream: BinaryIO, place: str, name: str, *, on_error: Callable[[DataError], None]) -> Iterator[Document]:
+def accept(document: Document) -> None:
+    """Refuses nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a reader is told of what it reads.
+
+    Attributes:
+        place: how problems name it.
+        name: how documents without an id are named, together with their line or row.
+        skipped: lines (or rows of a Parquet file) that are left out before the first one that is read; they count in line numbers.
+        rows: rows to read of a Parquet file; None reads all.
+        longest: characters that a field of a CSV file may have.
+        check: called with each document; refuses it by a DataError, to which the reader adds the line.
+    """
+
+    place: str
+    name: str
+    skipped: int = 0
+    rows: int | None = None
+    longest: int = 2**31 - 1
+    check: Callable[[Document], None] = accept
+
+
+def read(stream: BinaryIO, source: Source, *, on_error: Callable[[DataError], None]) -> Iterator[Document]:
     """The file's text as one document whose id is the file's name."""
     try:
-        yield Document(decode(stream.read(), place), id=name)
+        document = Document(decode(stream.read(), source.place), id=source.name)
+        source.check(document)
     except DataError as error:
-        on_error(error)
+        on_error(error if str(error).startswith(source.place) else DataError(f"{source.place}: {error}"))
+    else:
+        yield document
 
 
 def decode(data: bytes, place: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
+from accelerate.utils import broadcast_object_list
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -108,18 +110,22 @@ def train(
 ) -> dict[str, Any]:
     """The metrics on the development files of a model that is trained and written to the output folder.
 
+    Under torchrun or `accelerate launch`, each process learns from its share of the batches, and the first one measures, calibrates and
+    writes, and tells the others.
+
     Args:
         train_files: annotated documents to learn from, see `clashnlp.formats`.
         dev_files: annotated documents to choose by.
         output: folder of the new model; checkpoints stand in its subfolder `checkpoints`.
         options: what to begin with, and how to train.
-        report: called with each line for the user.
+        report: called with each line for the user, in the first process alone.
 
     Raises:
         DataError: a file cannot be used, or holds labels that the schema lacks.
         ModelError: `init` cannot be used.
     """
     options = options or TrainOptions()
+    report = report if is_first() else _silent
     if not sys.stderr.isatty():
         hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
@@ -159,28 +165,47 @@ def train(
     )
     trainer.remove_callback(PrinterCallback)  # The report has a line an epoch already.
     trainer.prepare(loss, tokenizer, dev_documents, head_factor=options.head_factor, report=report)
-    checkpoint = _checkpoint(output / CHECKPOINTS, options, [*map(str, train_files), "/", *map(str, dev_files)])
+    files = [*map(str, train_files), "/", *map(str, dev_files)]
+    checkpoint = _of_first(lambda: _checkpoint(output / CHECKPOINTS, options, files, trainer.args.world_size))
     if options.resume and checkpoint is None:
         report(f"no checkpoint in {output / CHECKPOINTS}, so training begins anew")
     trainer.train(resume_from_checkpoint=checkpoint)
 
-    live = ClashModel(config, tokenizer, TorchBackend(network.eval(), trainer.args.device))
-    config = calibrate(live, dev_documents)
-    live = ClashModel(config, tokenizer, TorchBackend(network, trainer.args.device))
-    metrics = evaluate(dev_documents, list(live.predict_many(dev_documents)), config.schema)
-    report(attribute_report(metrics))
-    facts = {
-        "documents": len(train_documents),
-        "langs": dict(train_report.langs.most_common()),
-        "epochs": round(trainer.state.epoch or 0, 2),
-        "seconds": round(sum(entry.get("train_runtime", 0) for entry in trainer.state.log_history)),
-        "before": before(options.init),
-        "dev": {"documents": len(dev_documents), **{f"{key}_f1": metrics[key]["f1"] for key in ("spans", "relations")}},
-    }
-    if trainer.is_world_process_zero():
-        save_model(output, network, tokenizer, config.replace(training=facts), metrics=metrics)
+    def finish() -> dict[str, Any]:
+        live = ClashModel(config, tokenizer, TorchBackend(network.eval(), trainer.args.device))
+        calibrated = calibrate(live, dev_documents)
+        live = ClashModel(calibrated, tokenizer, TorchBackend(network, trainer.args.device))
+        metrics = evaluate(dev_documents, list(live.predict_many(dev_documents)), calibrated.schema)
+        report(attribute_report(metrics))
+        facts = {
+            "documents": len(train_documents),
+            "langs": dict(train_report.langs.most_common()),
+            "epochs": round(trainer.state.epoch or 0, 2),
+            "seconds": round(sum(entry.get("train_runtime", 0) for entry in trainer.state.log_history)),
+            "before": before(options.init),
+            "dev": {"documents": len(dev_documents), **{f"{key}_f1": metrics[key]["f1"] for key in ("spans", "relations")}},
+        }
+        save_model(output, network, tokenizer, calibrated.replace(training=facts), metrics=metrics)
         shutil.rmtree(output / CHECKPOINTS)  # Four times the model's size, and of no use once it is whole.
-    return metrics
+        return metrics
+
+    result: dict[str, Any] = _of_first(finish)
+    trainer.leave()
+    return result
+
+
+def is_first() -> bool:
+    """Whether this process tells and writes: torchrun and `accelerate launch` start several, and number them."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _of_first(work: Callable[[], Any]) -> Any:
+    """What the first process makes; the others wait for it."""
+    return broadcast_object_list([work() if is_first() else None])[0]
+
+
+def _silent(_: str) -> None:
+    """Tells nothing."""
 
 
 def _drawn(documents: list[Document], number: int, seed: int) -> list[Document]:
@@ -189,7 +214,7 @@ def _drawn(documents: list[Document], number: int, seed: int) -> list[Document]:
     return [documents[at] for at in sorted(chosen.tolist())]
 
 
-def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | None:
+def _checkpoint(folder: Path, options: TrainOptions, files: list[str], processes: int) -> str | None:
     """The checkpoint to go on from, if any; without `resume` those of an earlier run are removed.
 
     Raises:
@@ -200,6 +225,7 @@ def _checkpoint(folder: Path, options: TrainOptions, files: list[str]) -> str | 
         for name in ("init", "schema", "old", "epochs", "batch_documents", "learning_rate", "changed", "hidden", "seed")
     }
     run["files"] = " ".join(files)
+    run["processes"] = str(processes)
     path = folder / "run.json"
     if options.resume and path.is_file():
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -261,6 +287,22 @@ class ClashTrainer(Trainer):
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Span and relation F1 on the development documents, as `clashnlp evaluate` measures them."""
+        row: dict[str, float] = _of_first(self._measure)
+        named = {f"{metric_key_prefix}_{name}": value for name, value in row.items()}
+        self._report(f"epoch {self.state.epoch or 0:.1f}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()))
+        self.log(named)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
+        return named
+
+    def leave(self) -> None:
+        """Ends the work of several processes together."""
+        # The wrapper goes before the process group: as the group's last owner it would hold the interpreter's lock and wait for a thread
+        # that waits for that lock (pytorch issue 56297).
+        self.model_wrapped = self._loss
+        self.accelerator.free_memory()
+        self.accelerator.end_training()
+
+    def _measure(self) -> dict[str, float]:
         network = self._loss.network
         network.eval()
         model = ClashModel(self._loss.settings, self._tokenizer, TorchBackend(network, self.args.device))
@@ -273,12 +315,7 @@ class ClashTrainer(Trainer):
             pairs = {"predictions": relation_rows(keys.relations), "references": relation_rows(keys.gold_relations)}
             row["relations_f1"] = RelationMetric().compute(**pairs)["f1"]
             row["mean_f1"] = (spans + row["relations_f1"]) / 2
-        named = {f"{metric_key_prefix}_{name}": value for name, value in row.items()}
-        if self.is_world_process_zero():
-            self._report(f"epoch {self.state.epoch or 0:.1f}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()))
-        self.log(named)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, named)
-        return named
+        return row
 
 
 class _Progress(TrainerCallback):
