@@ -131,6 +131,12 @@ def render(table: dict[str, dict[str, float]], options: argparse.Namespace) -> s
         ratio = f"{row['documents'] / best:10.2f}x" if best else " " * 11
         steps = ", ".join(f"{step[6:]} {100 * share:.0f} %" for step, share in row.items() if step.startswith("share_"))
         lines.append(f"{name:32}{row['documents']:10.1f}{row['tokens']:10.0f}{ratio}{row['memory']:9.0f}   {steps}")
+    cores = os.cpu_count() or 1
+    lines.append("")
+    for name in (name for name in OURS if name in table):
+        rate = table[name]["documents"]
+        million = 1e8 / rate / 3600 * cores
+        lines.append(f"{name}: {rate * 86400 / cores:,.0f} reports a day and core; 100 million reports take {million:,.0f} core hours")
     return "\n".join(lines)
 
 
