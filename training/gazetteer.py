@@ -4,13 +4,14 @@
 
 Of the countries whose provinces are in clashnlp/data/provinces.tsv every city of GeoNames' cities500 is taken, of the others those of
 15,000 inhabitants and more; names in Latin, Arabic and Cyrillic letters. A province lies where its cities do, weighted by their
-inhabitants, a region at its anchor, and a country likewise at its cities; so none of these coordinates is typed in. Names of countries are CLDR's
-(package babel, Unicode licence) and those of SHORT.
+inhabitants, a region at its anchor, and a country likewise at its cities; so none of these coordinates is typed in. Names of countries
+are CLDR's (package babel, Unicode licence) and those of SHORT.
 
-training/places/places_of_war.tsv is our own table of places that reports of war name: written from general knowledge by a language model, copied
-from no data set, and read by no person. Coordinates are meant to hold within 5 km (regions 15 km); population 0 is unknown; a quarter is a part
-of a city. An empty column means that the names of another one are enough (fa: the Arabic spelling). A row lends its names to GeoNames' place
-where that has one of these names nearby; else it is a place of its own. tests/test_places_of_war.py checks its rows against each other and GeoNames.
+training/places/places_of_war.tsv is our own table of places that reports of war name: written from general knowledge by a language
+model, copied from no data set, and read by no person. Coordinates are meant to hold within 5 km (regions 15 km), population 0 is unknown,
+a quarter is a part of a city. An empty column means that the names of another one are enough (fa: the Arabic spelling). A row lends its
+names to GeoNames' place where that has one of these names nearby; else it is a place of its own. tests/test_places_of_war.py checks the
+rows against each other and GeoNames.
 """
 
 import argparse
@@ -121,11 +122,16 @@ def entries(cities: list[dict[str, Any]]) -> Iterator[tuple[Entry, list[str]]]:
             yield Entry(0, COUNTRY, row["name"], row["id"], None, *where), country_names(row, inside)
 
 
+def latin(text: str) -> bool:
+    """Whether the text has a Latin letter."""
+    return re.search("[A-Za-z]", text.replace("{}", "")) is not None
+
+
 def own_names(row: dict[str, str]) -> list[str]:
     """All the names of a row of our own table, for a quarter also with the word for one."""
     names = [row["name"], *spellings(row, "en", "ar", "tr", "fa")]
     if row["kind"] == "quarter":
-        names += [pattern.format(name) for name in names for pattern in QUARTER.split("|")]
+        names += [pattern.format(name) for name in names for pattern in QUARTER.split("|") if latin(pattern) == latin(name)]
     return names
 
 
