@@ -171,7 +171,8 @@ def _entries(words: list[list[str]], index: gazetteer.Gazetteer) -> tuple[Entry,
     for first in words[0]:
         for last in words[-1] if len(words) > 1 else [""]:
             form = " ".join([first, *middle[1:-1], last]).strip()
-            for name in gazetteer.keys(form) if len(form) > 2 else ():
+            # As written first, then without the article.
+            for name in sorted(gazetteer.keys(form), key=len, reverse=True) if len(form) > 2 else ():
                 if found := index.find(name):
                     return found
     return ()
