@@ -9,8 +9,8 @@ import torch
 from conftest import KINDS
 
 from clashnlp import ModelConfig
-from clashnlp.backends import Backend
-from clashnlp.backends import load_backend as load_backend_of
+from clashnlp.backends import Runtime, Backend
+from clashnlp.backends import Runtime, load_backend as load_backend_of
 from clashnlp.errors import ModelError
 from clashnlp.network import range_max
 from clashnlp.relations import FEATURE_SIZES
@@ -22,7 +22,7 @@ def load_config(folder: Path) -> ModelConfig:
 
 def load_backend(name: str, folder: Path, device: str = "cpu") -> Backend:
     config = load_config(folder) if (folder / "config.json").is_file() else ModelConfig()
-    return load_backend_of(name, folder, config, device=device, threads=1)
+    return load_backend_of(name, folder, config, Runtime(device=device, threads=1))
 
 
 def test_range_max_is_the_maximum_of_each_range():
