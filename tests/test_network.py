@@ -9,8 +9,8 @@ import torch
 from conftest import KINDS
 
 from clashnlp import ModelConfig
-from clashnlp.backends import Runtime, Backend
-from clashnlp.backends import Runtime, load_backend as load_backend_of
+from clashnlp.backends import Backend, Runtime
+from clashnlp.backends import load_backend as load_backend_of
 from clashnlp.errors import ModelError
 from clashnlp.network import range_max
 from clashnlp.relations import FEATURE_SIZES
