@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ except ImportError as error:
         f"the openvino backend needs the package {error.name}; install it with: pip install 'clashnlp[openvino]'", name=error.name
     ) from error
 
+# Two halves of a batch on a core each are read faster than the whole on two: 31,900 tokens a second against 29,100 (bfloat16, two cores).
+_STREAMS = 2
 # OpenVINO computes in bfloat16 by default where the CPU can, so the precision is always stated.
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -27,8 +30,8 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 class OpenVinoBackend:
     """Runs encoder.onnx in OpenVINO and relate.onnx in onnxruntime; see `clashnlp.backends.Backend`."""
 
-    def __init__(self, encoder: Any, relate: OnnxBackend) -> None:
-        self._encoder = encoder
+    def __init__(self, requests: list[Any], relate: OnnxBackend) -> None:
+        self._requests = requests
         self._relate = relate
 
     @classmethod
@@ -42,7 +45,8 @@ class OpenVinoBackend:
             raise ModelError(f"there is no device {runtime.device!r} for the openvino backend; choose auto or cpu")
         # It checks the files, their digests and the configuration.
         relate = OnnxBackend.load(folder, config, Runtime(threads=runtime.threads))
-        options = {"INFERENCE_PRECISION_HINT": _HINTS[runtime.precision or "float32"]}
+        streams = min(_STREAMS, runtime.threads or os.cpu_count() or 1)
+        options = {"INFERENCE_PRECISION_HINT": _HINTS[runtime.precision or "float32"], "NUM_STREAMS": str(streams)}
         if runtime.threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(runtime.threads)
         try:
@@ -50,13 +54,20 @@ class OpenVinoBackend:
             model = core.compile_model(core.read_model(folder / ENCODER_FILE), "CPU", options)
         except RuntimeError as error:
             raise ModelError(f"{folder / ENCODER_FILE}: OpenVINO {openvino.__version__} cannot read it ({error})") from None
-        return cls(model.create_infer_request(), relate)
+        return cls([model.create_infer_request() for _ in range(streams)], relate)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `clashnlp.backends.Backend.encode`."""
-        # The arrays belong to the request, and are written anew by the next call.
-        found = self._encoder.infer({"ids": ids, "mask": mask}, share_inputs=True, share_outputs=True)
-        return found["states"], found["tags"]
+        size = -(-len(ids) // len(self._requests))
+        running = []
+        for request, at in zip(self._requests, range(0, len(ids), size), strict=False):
+            request.start_async({"ids": ids[at : at + size], "mask": mask[at : at + size]}, share_inputs=True)
+            running.append(request)
+        for request in running:
+            request.wait()
+        # A request's arrays are written anew by the next call.
+        states, tags = (np.concatenate([request.get_tensor(name).data for request in running]) for name in ("states", "tags"))
+        return states, tags
 
     def relate(
         self,
