@@ -12,14 +12,15 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reports import make_reports
 
-from clashnlp import ClashModel, gazetteer
+from clashnlp import ClashModel, Document, gazetteer
+from clashnlp.formats import read_documents
 from clashnlp.records import read
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -28,12 +29,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stream", type=int, default=2000, help="reports in the stream (default: 2000)")
-    parser.add_argument("--reports", type=int, default=200, help="reports to time records on (default: 200)")
+    parser.add_argument("--data", nargs="+", metavar="FILE", help="reports to time records on (default: 200 that are put together)")
     options = parser.parse_args()
     cold()
     model = ClashModel.from_pretrained()
     stream(model, options.stream)
-    records(model, options.reports)
+    records(model, [document for name in options.data for document in read_documents(name)] if options.data else make_reports(200, seed=2))
     long_text(model)
 
 
@@ -63,9 +64,9 @@ def long_text(model: ClashModel) -> None:
     print(f"a text of {len(short):,} characters: {spent[0]:.2f} s; ten times as long: {spent[1]:.2f} s, {ratio:.1f} times as much")
 
 
-def records(model: ClashModel, number: int) -> None:
+def records(model: ClashModel, reports: Sequence[str | Document]) -> None:
     """From analyses to clash records, the loading of the tables apart."""
-    analyses = list(model.predict_many(make_reports(number + 1, seed=2)))
+    analyses = list(model.predict_many(reports))
     gazetteer.load()
     read(analyses[0])
     times = []
@@ -73,7 +74,7 @@ def records(model: ClashModel, number: int) -> None:
         begin = time.perf_counter()
         read(analysis)
         times.append(1000 * (time.perf_counter() - begin))
-    print(f"records of {number} reports: {sum(times) / len(times):.1f} ms a report, the slowest {max(times):.1f} ms")
+    print(f"records of {len(times)} reports: {sum(times) / len(times):.1f} ms a report, the slowest {max(times):.1f} ms")
 
 
 def stream(model: ClashModel, number: int) -> None:

@@ -21,7 +21,7 @@ from clashnlp.training.calibrate import _best_threshold, _heat, _log_loss, calib
 from clashnlp.training.data import MAX_WORDS, make_examples, read_annotated
 from clashnlp.training.loss import Collator, JointLoss
 from clashnlp.training.start import start
-from clashnlp.training.trainer import TrainOptions, train
+from clashnlp.training.trainer import TrainOptions, _comparison, train
 
 # Another schema: persons, places and where they live.
 PEOPLE = ["Ana Bell", "Omar Haddad", "Leyla Kaya", "Reza Amini", "Sam Fox", "Nadia Karim"]
@@ -92,6 +92,15 @@ def test_training_goes_on_from_a_trained_model(people, tmp_path):
     assert [line.split(":")[0] for line in said if line.startswith("epoch")] == ["epoch 0.0", "epoch 1.0"]
     # With next to no learning the trained heads must still be there.
     assert again["spans"]["f1"] > metrics["spans"]["f1"] - 0.05
+    assert any(line.startswith("  before and after this training: spans ") for line in said)
+
+
+def test_a_training_that_makes_a_model_worse_says_so():
+    before = {"epoch": 0, "eval_spans_f1": 0.9, "eval_relations_f1": 0.7}
+    told = _comparison([before, {"epoch": 1, "eval_spans_f1": 0.8}], {"spans": {"f1": 0.85}, "relations": {"f1": 0.72}})
+    assert "spans 0.900 -> 0.850, relations 0.700 -> 0.720" in told and "worse" in told
+    assert "worse" not in _comparison([before], {"spans": {"f1": 0.91}, "relations": {"f1": 0.7}})
+    assert _comparison([{"epoch": 1, "eval_spans_f1": 0.8}], {"spans": {"f1": 0.8}, "relations": {"f1": 0.7}}) == ""
 
 
 def test_calibration_on_many_documents_outlives_a_few(people):

@@ -177,6 +177,8 @@ def train(
         live = ClashModel(calibrated, tokenizer, TorchBackend(network, trainer.args.device))
         metrics = evaluate(dev_documents, list(live.predict_many(dev_documents)), calibrated.schema)
         report(attribute_report(metrics))
+        if comparison := _comparison(trainer.state.log_history, metrics):
+            report(comparison)
         facts = {
             "documents": len(train_documents),
             "langs": dict(train_report.langs.most_common()),
@@ -192,6 +194,20 @@ def train(
     result: dict[str, Any] = _of_first(finish)
     trainer.leave()
     return result
+
+
+def _comparison(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -> str:
+    """What the training changed on the development documents, told plainly where it made them worse; empty for a model that is new."""
+    first = next((entry for entry in history if not entry.get("epoch") and "eval_spans_f1" in entry), None)
+    if first is None:
+        return ""
+    now = {key: metrics[key]["f1"] for key in ("spans", "relations")}
+    change = ", ".join(f"{key} {first[f'eval_{key}_f1']:.3f} -> {value:.3f}" for key, value in now.items())
+    worse = sum(now.values()) < sum(first[f"eval_{key}_f1"] for key in now)
+    advice = (
+        ": it reads the development documents worse than before; keep the old one, or try --learning-rate 3e-5, or --old" if worse else ""
+    )
+    return f"  before and after this training: {change}{advice}"
 
 
 def is_first() -> bool:
