@@ -92,7 +92,7 @@ def test_training_goes_on_from_a_trained_model(people, tmp_path):
     assert [line.split(":")[0] for line in said if line.startswith("epoch")] == ["epoch 0.0", "epoch 1.0"]
     # With next to no learning the trained heads must still be there.
     assert again["spans"]["f1"] > metrics["spans"]["f1"] - 0.05
-    assert any(line.startswith("  before and after this training: spans ") for line in said)
+    assert any("  before and after this training: spans " in line for line in said)
 
 
 def test_a_training_that_makes_a_model_worse_says_so():

@@ -176,9 +176,7 @@ def train(
         calibrated = calibrate(live, dev_documents)
         live = ClashModel(calibrated, tokenizer, TorchBackend(network, trainer.args.device))
         metrics = evaluate(dev_documents, list(live.predict_many(dev_documents)), calibrated.schema)
-        report(attribute_report(metrics))
-        if comparison := _comparison(trainer.state.log_history, metrics):
-            report(comparison)
+        report("\n".join(filter(None, (attribute_report(metrics), _comparison(trainer.state.log_history, metrics)))))
         facts = {
             "documents": len(train_documents),
             "langs": dict(train_report.langs.most_common()),
