@@ -57,6 +57,8 @@ _NO_NAME = re.compile(
     r"|وی|او|آنها|في|من|عن|على|إنه|هو|هي|ذلك)(?:\s|$)|(?:^|\s)(?:was|were|is|are|be|been|being)$|نفر .*کشته|نفر .*زخمی",
     re.IGNORECASE,
 )
+# "Too", behind a Persian name.
+_ALSO = re.compile(r"\s+(?:هم|همچنین|نیز)$")
 _DENIALS = {
     "en": r"\b(?:den(?:y|ies|ied|ying)|refuted?|rejected (?:the )?(?:claims?|reports?|allegations?)"
     r"|no (?:casualties|deaths|injuries|victims)|no one was (?:killed|hurt|injured))\b",
@@ -114,8 +116,16 @@ def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | No
     """
     for pattern in _CLAIMS.get(lang or "", ()):
         match = re.search(pattern, text[start:end], re.MULTILINE)
-        if match and len(match["name"].split()) <= _MOST_WORDS and not _NO_NAME.search(match["name"]):
-            first, last = start + match.start("name"), start + match.end("name")
+        # What counts something is a headline, or a clause.
+        if (
+            match
+            and len(match["name"].split()) <= _MOST_WORDS
+            and not re.search(r"\d|\bkill", match["name"])
+            and not _NO_NAME.search(match["name"])
+        ):
+            name = _ALSO.sub("", match["name"])
+            first = start + match.start("name")
+            last = first + len(name)
             # "After doctors had spoken of nine" says nothing of the figure before it.
             since = start + match.start() if "had" in match.groupdict() else start
             return Claim(text[first:last], first, last, since)

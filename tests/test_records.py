@@ -335,3 +335,10 @@ def test_what_only_looks_like_a_date(lang, text):
 )
 def test_pronouns_and_passives_are_no_claimants(lang, sentence):
     assert claims.claimant(sentence, 0, len(sentence), lang=lang) is None
+
+
+def test_a_headline_claims_nothing_and_too_is_no_name():
+    text = "Northern alliance raid kills 7 hill fighters ministry says"
+    assert claims.claimant(text, 0, len(text), lang="en") is None
+    text = "دیده‌بان محلی هم اعلام کرد که دو تن کشته شدند."
+    assert claims.claimant(text, 0, len(text), lang="fa").name == "دیده‌بان محلی"
