@@ -32,7 +32,7 @@ class OpenVinoBackend:
 
     def __init__(self, requests: list[Any], relate: OnnxBackend) -> None:
         self._requests = requests
-        self._relate = relate
+        self.relate = relate.relate
 
     @classmethod
     def load(cls, folder: Path, config: ModelConfig, runtime: Runtime) -> OpenVinoBackend:
@@ -68,13 +68,3 @@ class OpenVinoBackend:
         # A request's arrays are written anew by the next call.
         states, tags = (np.concatenate([request.get_tensor(name).data for request in running]) for name in ("states", "tags"))
         return states, tags
-
-    def relate(
-        self,
-        states: NDArray[np.float32],
-        spans: NDArray[np.int64],
-        pairs: NDArray[np.int64],
-        features: NDArray[np.int64],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """See `clashnlp.backends.Backend.relate`."""
-        return self._relate.relate(states, spans, pairs, features)
