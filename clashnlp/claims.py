@@ -120,7 +120,7 @@ def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | No
         if (
             match
             and len(match["name"].split()) <= _MOST_WORDS
-            and not re.search(r"\d|\bkill", match["name"])
+            and not re.search(r"\d", match["name"])
             and not _NO_NAME.search(match["name"])
         ):
             name = _ALSO.sub("", match["name"])
