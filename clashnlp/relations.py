@@ -122,7 +122,7 @@ def blocks(spans: NDArray[np.int64], pairs: NDArray[np.int64]) -> Iterator[tuple
 def decode(
     logits: NDArray[np.float32], found: Candidates, ends: NDArray[np.float32], *, temperature: float, thresholds: Sequence[float]
 ) -> list[tuple[int, int, float]]:
-    """The relations that hold: pair, relation type (indices) and score.
+    """The relations that hold: pair, relation type (indices) and score. Of a relation in both directions, the surer one holds.
 
     Args:
         logits: of each pair and relation type (p, R), for the case that both spans are right.
@@ -133,4 +133,11 @@ def decode(
     """
     scores = ends[:, None] / (1.0 + np.exp(-np.clip(logits / temperature, -50, 50)))
     kept = found.allowed & (scores >= np.array(thresholds, dtype=np.float32).reshape(1, -1))
-    return [(pair, relation, float(scores[pair, relation])) for pair, relation in np.argwhere(kept).tolist()]
+    # A place does not lie in one that lies in it. (Symmetric relations are candidates in one direction only.)
+    best: dict[tuple[int, ...], tuple[int, int, float]] = {}
+    for pair, relation in np.argwhere(kept).tolist():
+        score = float(scores[pair, relation])
+        one = (*sorted(found.pairs[pair].tolist()), relation)
+        if one not in best or score > best[one][2]:
+            best[one] = (pair, relation, score)
+    return sorted(best.values())

@@ -81,11 +81,20 @@ def test_symmetric_relations_of_two_labels_hold_in_either_order():
 
 def test_decoding_keeps_what_the_schema_allows():
     logits = np.array([[2.0, 2.0], [-1.0, 0.1]], dtype=np.float32)
-    none = np.zeros((2, 2), dtype=np.int64)
-    found = relations.Candidates(pairs=none, features=none, allowed=np.array([[True, False], [True, True]]))
+    pairs = np.array([[0, 1], [0, 2]])
+    found = relations.Candidates(pairs=pairs, features=np.zeros((2, 2), dtype=np.int64), allowed=np.array([[True, False], [True, True]]))
     kept = relations.decode(logits, found, np.ones(2, np.float32), temperature=1.0, thresholds=[0.5, 0.5])
     assert [(pair, kind) for pair, kind, _ in kept] == [(0, 0), (1, 1)]
     # A relation is no surer than its spans.
     [(pair, kind, score)] = relations.decode(logits, found, np.array([0.6, 0.6], np.float32), temperature=1.0, thresholds=[0.5, 0.5])
     assert (pair, kind) == (0, 0)
     assert np.isclose(score, 0.6 / (1 + np.exp(-2)))
+
+
+def test_of_a_relation_in_both_directions_the_surer_holds():
+    pairs = np.array([[0, 1], [1, 0], [1, 2]])
+    found = relations.Candidates(pairs=pairs, features=np.zeros((3, 2), dtype=np.int64), allowed=np.ones((3, 2), dtype=bool))
+    for first, second in ((1.0, 2.0), (2.0, 1.0)):
+        logits = np.array([[first, 1.0], [second, -9.0], [1.0, 1.0]], dtype=np.float32)
+        kept = relations.decode(logits, found, np.ones(3, np.float32), temperature=1.0, thresholds=[0.5, 0.5])
+        assert [(pair, kind) for pair, kind, _ in kept] == sorted([(int(second > first), 0), (0, 1), (2, 0), (2, 1)])
