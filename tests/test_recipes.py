@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from conftest import CORPUS, ROOT
 
 from clashnlp.config import ModelConfig
@@ -43,6 +44,36 @@ def test_pretraining_writes_an_encoder_that_training_takes(encoders, corpus, tmp
     assert not network.encoder.state_dict()[name].equal(before.encoder.state_dict()[name])
     # The masked-language model went without dropout; fine-tuning does not.
     assert config.encoder["hidden_dropout_prob"] == 0.1
+
+
+@pytest.mark.parametrize(("new", "kept"), [("nothing", 1.0), ("embeddings", 0.5), ("all", 0.0)])
+def test_replaced_token_detection_and_random_beginnings(encoders, corpus, tmp_path, new, kept):
+    text = tmp_path / "en.txt.xz"
+    with lzma.open(text, "wt", encoding="utf-8") as file:
+        file.write("\n\n".join(document.text for document in corpus))
+    options = ("--length", 32, "--batch", 3, "--minutes", 0.005, "--learning-rate", 1e-9, "--objective", "rtd", "--new", new, "--seed", 7)
+    run("pretrain", "--text", text, "--init", encoders["wordpiece"], "--output", tmp_path / "one", *options)
+    facts = json.loads((tmp_path / "one" / "pretraining.json").read_text())
+    assert (facts["objective"], facts["new"]) == ("rtd", new)
+    after = start(tmp_path / "one", schema=None)[0].encoder.state_dict()
+    before = start(encoders["wordpiece"], schema=None)[0].encoder.state_dict()
+    # At that rate a weight is where it was unless it began anew.
+    names = ("embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight")
+    same = [bool((after[name] - before[name]).abs().max() < 1e-4) for name in names]
+    assert sum(same) / 2 == kept and after.keys() == before.keys()
+
+
+def test_the_generator_is_asked_about_masked_tokens_and_the_encoder_about_all(encoders):
+    torch.manual_seed(0)
+    pretrain = script("pretrain")
+    model = pretrain.ReplacedTokenDetection(start(encoders["wordpiece"], schema=None)[0].encoder)
+    ids = torch.randint(5, 100, (2, 12))
+    masked = torch.zeros_like(ids, dtype=torch.bool)
+    masked[0, 3] = True
+    model(ids, masked, ids[masked]).backward()
+    assert model.detect.weight.grad.abs().sum() > 0 and model.generator.transform.weight.grad.abs().sum() > 0
+    # Embeddings are shared: what the generator learns of words, the encoder knows.
+    assert model.generator.encoder.get_input_embeddings() is model.encoder.get_input_embeddings()
 
 
 def test_pretraining_leaves_out_the_documents_that_it_is_told_to(tmp_path):

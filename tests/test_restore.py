@@ -54,6 +54,17 @@ def test_restores_what_was_annotated_and_reports_another_text(folder):
     assert [(one.head.text, one.label, one.tail.text) for one in document.relations] == [("Tigers", "LOCATED_IN", "Aruz")]
 
 
+def test_restores_a_later_part_of_a_document(folder):
+    row = json.loads((folder / "en.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    part = TEXT[18:]
+    changes = {"start": 18, "length": len(part), "sha256": hashlib.sha256(part.encode()).hexdigest()}
+    spans = {"spans": [["C1", 0, 13, "CASUALTY", "killed"]], "relations": []}
+    (folder / "en.jsonl").write_text(json.dumps({**row, **changes, **spans}) + "\n", encoding="utf-8")
+    restore(folder)
+    (document,) = read_documents(folder / "out.jsonl")
+    assert (document.text, document.spans[0].text) == (part, "Nine soldiers")
+
+
 @pytest.mark.parametrize("path", ANNOTATIONS, ids=lambda path: path.stem)
 def test_annotations_follow_the_schema(path):
     signatures = {relation.label: relation.signatures for relation in CLASH.relations}

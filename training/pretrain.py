@@ -1,6 +1,8 @@
-"""Continues the masked-language-model training of an encoder on raw news, for a fixed time on the machine at hand.
+"""Continues the pretraining of an encoder on raw news, for a fixed time on the machine at hand.
 
     python training/pretrain.py --text ../shared/data/pretrain/*.txt.xz --init ../shared/data/encoder --output DIR --minutes 60
+
+The objective is masked-language modelling or, with `--objective rtd`, the detection of replaced tokens.
 
 Two thirds of the training sequences come from documents that speak of armed conflict (two words of CONFLICT or more), since the
 model that ships reads nothing else; the rest keeps the languages general. The learning rate follows the clock, not a step count, so that
@@ -9,6 +11,7 @@ a slower machine ends its schedule as well. A checkpoint is written every ten mi
 """
 
 import argparse
+import copy
 import json
 import logging
 import lzma
@@ -37,6 +40,9 @@ CONFLICT = re.compile(
 )
 CLS, SEP, MASK = 2, 3, 4
 MASKED_SHARE = 0.2
+# Replaced-token detection: layers of the generator, and the weight of the detection's loss (Clark et al. 2020, "ELECTRA", section 3.2).
+GENERATOR_LAYERS = 2
+DETECTION_WEIGHT = 50.0
 CHECKPOINT_SECONDS = 600
 
 
@@ -78,12 +84,52 @@ class MaskedLanguageModel(torch.nn.Module):
 
     def forward(self, ids: torch.Tensor, masked: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy of the masked tokens (scalar), from ids (b, t), masked (b, t) and targets (number masked,)."""
+        return torch.nn.functional.cross_entropy(self.logits(ids, masked), targets)
+
+    def logits(self, ids: torch.Tensor, masked: torch.Tensor) -> torch.Tensor:
+        """What stands at the masked places (number masked, vocabulary)."""
         hidden = self.encoder(input_ids=ids).last_hidden_state[masked]
-        logits = self.transform(hidden) @ self.encoder.get_input_embeddings().weight.T + self.bias
-        return torch.nn.functional.cross_entropy(logits.float(), targets)
+        words = self.encoder.get_parameter("embeddings.word_embeddings.weight")
+        return torch.nn.functional.linear(self.transform(hidden), words, self.bias).float()
 
 
-def save(model: MaskedLanguageModel, init: Path, output: Path) -> None:
+class ReplacedTokenDetection(torch.nn.Module):
+    """An encoder that says of each token whether a small generator put it there, which learns masked-language modelling beside it.
+
+    The generator shares the encoder's embeddings and begins as a copy of its lowest layers.
+    """
+
+    def __init__(self, encoder: PreTrainedModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        config = copy.deepcopy(encoder.config)
+        config.num_hidden_layers = min(GENERATOR_LAYERS, config.num_hidden_layers)
+        generator = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+        generator.load_state_dict(encoder.state_dict(), strict=False)
+        generator.embeddings = encoder.embeddings
+        self.generator = MaskedLanguageModel(generator)
+        self.detect = torch.nn.Linear(encoder.config.hidden_size, 1)
+
+    def forward(self, ids: torch.Tensor, masked: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The generator's mean cross-entropy and the weighted detection loss, as one scalar; arguments as in `MaskedLanguageModel`."""
+        logits = self.generator.logits(ids, masked)
+        noise = -torch.empty_like(logits).exponential_().log()
+        drawn = (logits.detach() + noise).argmax(dim=-1)
+        shown, replaced = ids.clone(), torch.zeros_like(masked)
+        shown[masked] = drawn
+        replaced[masked] = drawn != targets
+        found = self.detect(self.encoder(input_ids=shown).last_hidden_state).squeeze(-1).float()
+        detection = torch.nn.functional.binary_cross_entropy_with_logits(found[shown > MASK], replaced[shown > MASK].float())
+        return torch.nn.functional.cross_entropy(logits, targets) + DETECTION_WEIGHT * detection
+
+
+OBJECTIVES: dict[str, type[MaskedLanguageModel] | type[ReplacedTokenDetection]] = {
+    "mlm": MaskedLanguageModel,
+    "rtd": ReplacedTokenDetection,
+}
+
+
+def save(model: MaskedLanguageModel | ReplacedTokenDetection, init: Path, output: Path) -> None:
     """Writes the encoder and its tokenizer; a cut during writing leaves the last checkpoint whole."""
     staging = output.with_name(output.name + ".new")
     model.encoder.save_pretrained(staging)
@@ -100,6 +146,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--init", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--objective", choices=OBJECTIVES, default="mlm", help="masked tokens (the default), or replaced ones")
+    parser.add_argument("--new", choices=("nothing", "embeddings", "all"), default="nothing", help="weights that begin at random")
     parser.add_argument("--leave-out", type=Path, help="JSON Lines of documents that must not be seen, e.g. the development set")
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--batch", type=int, default=16)
@@ -127,6 +175,17 @@ def mask(ids: torch.Tensor, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor
     return chosen, targets
 
 
+def forget(encoder: PreTrainedModel, what: str) -> None:
+    """Gives all weights, or those of the word embeddings, random values, to measure what they are worth."""
+    weights = encoder.get_parameter("embeddings.word_embeddings.weight").data
+    if what == "all":
+        fresh = AutoModel.from_config(encoder.config).state_dict()  # type: ignore[no-untyped-call]
+        encoder.load_state_dict({name: fresh[name] for name in encoder.state_dict()})
+    elif what == "embeddings":
+        # At the old ones' scale, which the body expects.
+        weights.normal_(mean=float(weights.mean()), std=float(weights.std()))
+
+
 def main() -> None:
     args = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -145,7 +204,8 @@ def main() -> None:
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     attention = "eager" if args.device == "cpu" else "sdpa"
     encoder = AutoModel.from_pretrained(args.init, config=config, dtype=torch.float32, attn_implementation=attention)
-    model = MaskedLanguageModel(encoder).to(args.device).train()
+    forget(encoder, args.new)
+    model = OBJECTIVES[args.objective](encoder).to(args.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
 
     started = last_saved = time.monotonic()
@@ -177,6 +237,7 @@ def main() -> None:
     save(model, args.init, args.output)
     before = args.init / PRETRAINING_FILE
     facts = {"tokens": seen, "seconds": round(time.monotonic() - started), "loss": round(float(np.mean(losses[-200:])), 3)}
+    facts.update(objective=args.objective, new=args.new)
     facts["before"] = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {}
     (args.output / PRETRAINING_FILE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     log.info("done: %d steps, %.2f M tokens, loss of the last 200 steps %.3f", step, seen / 1e6, np.mean(losses[-200:]))

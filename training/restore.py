@@ -3,9 +3,10 @@
     python training/restore.py --annotations training/annotations/*.jsonl --text DIR --output train.jsonl --held-out held_out.jsonl
 
 DIR holds the files of raw news that the annotations name. A line of an annotation file names one, the number of the document in it
-(documents are separated by an empty line), how many of its characters were annotated, and the SHA-256 digest of these; then spans as id,
-start, end, label and outcome, and relations as head, tail and label. A document whose text is another than the one annotated is reported
-and left out. About one document in fifteen, chosen by a checksum of its id, goes to the held-out file: to measure on, not to train on.
+(documents are separated by an empty line), from which character on (the first, if it does not say) and how many were annotated, and the
+SHA-256 digest of these; then spans as id, start, end, label and outcome, and relations as head, tail and label. A document whose text is
+another than the one annotated is reported and left out. About one document in fifteen, chosen by a checksum of its id, goes to the
+held-out file: to measure on, not to train on.
 """
 
 import argparse
@@ -35,7 +36,8 @@ def restore(row: dict[str, Any], texts: list[str]) -> Document:
         ValueError: the text is not the one that was annotated.
     """
     at = row["document"]
-    text = texts[at].strip()[: row["length"]] if at < len(texts) else ""
+    begin = row.get("start", 0)
+    text = texts[at].strip()[begin : begin + row["length"]] if at < len(texts) else ""
     if hashlib.sha256(text.encode()).hexdigest() != row["sha256"]:
         raise ValueError(f"{row['id']}: document {at} of {row['file']} is not the text that was annotated")
     spans = []
