@@ -18,6 +18,7 @@ from clashnlp.batching import make_batches
 from clashnlp.card import write_card
 from clashnlp.config import RELATION_THRESHOLD, ModelConfig
 from clashnlp.errors import ModelError
+from clashnlp.numerals import fold
 from clashnlp.records import read as read_records
 from clashnlp.rows import Records
 from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model, model_files
@@ -221,6 +222,7 @@ class ClashModel:
             )
             document, ends = one.document, those.pairs
             predicted = self._spans(document.text, one.tokens, these, attributes)
+            names = [fold(span.text) for span in predicted]
             yield Analysis(
                 text=document.text,
                 id=document.id,
@@ -229,6 +231,7 @@ class ClashModel:
                 relations=tuple(
                     Relation(predicted[ends[pair, 0]], predicted[ends[pair, 1]], schema.relations[relation].label, score)
                     for pair, relation, score in kept
+                    if not schema.relations[relation].distinct or names[ends[pair, 0]] != names[ends[pair, 1]]
                 ),
                 meta=document.meta,
             )

@@ -25,12 +25,14 @@ class Attribute:
 class RelationType:
     """A relation with the pairs of span labels (head, tail) that it may hold between.
 
-    A symmetric relation has no direction: its head is the span that begins first.
+    A symmetric relation has no direction: its head is the span that begins first. The ends of a distinct one never bear one name: nobody
+    fights himself (of 4,004 annotated clashes none is between two mentions of one form).
     """
 
     label: str
     signatures: tuple[tuple[str, str], ...]
     symmetric: bool = False
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class Schema:
             "labels": list(self.labels),
             "attributes": [{"name": a.name, "labels": list(a.labels), "values": list(a.values)} for a in self.attributes],
             "relations": [
-                {"label": r.label, "signatures": [list(pair) for pair in r.signatures], "symmetric": r.symmetric} for r in self.relations
+                {"label": r.label, "signatures": [list(pair) for pair in r.signatures], "symmetric": r.symmetric, "distinct": r.distinct}
+                for r in self.relations
             ],
         }
 
@@ -124,6 +127,7 @@ class Schema:
                         label=r["label"],
                         signatures=tuple((head, tail) for head, tail in r["signatures"]),
                         symmetric=bool(r.get("symmetric", False)),
+                        distinct=bool(r.get("distinct", False)),
                     )
                     for r in row.get("relations", ())
                 ),
@@ -173,7 +177,7 @@ CLASH = Schema(
     attributes=(Attribute("outcome", ("CASUALTY",), ("killed", "wounded", "captured", "missing", "mixed")),),
     relations=(
         RelationType("BACKED_BY", (("FACTION", "PATRON"),)),
-        RelationType("CLASHED_WITH", (("FACTION", "FACTION"),), symmetric=True),
+        RelationType("CLASHED_WITH", (("FACTION", "FACTION"),), symmetric=True, distinct=True),
         RelationType("PART_OF", (("FACTION", "FACTION"),)),
         RelationType("SUFFERED_BY", (("CASUALTY", "FACTION"),)),
         RelationType("INFLICTED_BY", (("CASUALTY", "FACTION"),)),

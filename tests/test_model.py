@@ -1,5 +1,6 @@
 import fnmatch
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,16 @@ def test_spans_stand_on_words_and_relations_on_spans(model, corpus):
             assert not kind.symmetric or relation.head.start <= relation.tail.start
         assert all(0 <= one.score <= 1 for one in (*analysis.spans, *analysis.relations))
         assert all(("outcome" in span.attributes) == (span.label == "CASUALTY") for span in analysis.spans)
+
+
+def test_nobody_fights_himself(model, corpus):
+    def alike(model: ClashModel) -> int:
+        relations = [relation for analysis in model.predict_many(corpus[:40]) for relation in analysis.relations]
+        return sum(one.label == "CLASHED_WITH" and one.head.text.lower() == one.tail.text.lower() for one in relations)
+
+    schema = model.config.schema
+    loose = replace(schema, relations=tuple(replace(kind, distinct=False) for kind in schema.relations))
+    assert alike(model) == 0 < alike(model.with_config(model.config.replace(schema=loose)))
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "...", "🚨"])
