@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,19 +132,17 @@ class ClashModel:
         """
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, it is {batch_tokens}")
-        held: list[Document] = []
-        size = 0
-        for given in documents:
-            document = Document(given) if isinstance(given, str) else given
-            if not isinstance(document, Document):
-                raise TypeError(f"a report is a str or a clashnlp.Document, this is {type(given).__name__}")
-            held.append(document)
-            # A token has three to five characters on average; an empty report takes memory as well.
-            size += len(document.text) + _LEAST_SIZE
-            if size >= 4 * _READ_AHEAD * batch_tokens:
-                yield from self.decode_many(self.read(held, batch_tokens=batch_tokens))
-                held, size = [], 0
-        yield from self.decode_many(self.read(held, batch_tokens=batch_tokens))
+        # The next stretch is read while this one is decoded, and handed to the caller: decoding uses one core, and the runtimes read
+        # outside of Python's lock.
+        with ThreadPoolExecutor(1) as pool:
+            ahead: Future[list[Reading]] | None = None
+            for held in _stretches(documents, 4 * _READ_AHEAD * batch_tokens):
+                following = pool.submit(self.read, held, batch_tokens=batch_tokens)
+                if ahead is not None:
+                    yield from self.decode_many(ahead.result())
+                ahead = following
+            if ahead is not None:
+                yield from self.decode_many(ahead.result())
 
     def records(self, documents: Iterable[str | Document], *, published: datetime.date | None = None) -> Records:
         """The clashes that the reports tell of: who against whom, where, when, with what losses, and who says so.
@@ -275,6 +274,28 @@ class ClashModel:
                 column += len(attribute.values)
             result.append(Span(start, end, label, text[start:end], f"{prefixes[label]}{counts[label]}", score, values))
         return result
+
+
+def _stretches(documents: Iterable[str | Document], size: int) -> Iterator[list[Document]]:
+    """The documents in runs of about `size` characters.
+
+    Raises:
+        TypeError: one of them is neither a str nor a Document.
+    """
+    held: list[Document] = []
+    characters = 0
+    for given in documents:
+        document = Document(given) if isinstance(given, str) else given
+        if not isinstance(document, Document):
+            raise TypeError(f"a report is a str or a clashnlp.Document, this is {type(given).__name__}")
+        held.append(document)
+        # A token has three to five characters on average; an empty report takes memory as well.
+        characters += len(document.text) + _LEAST_SIZE
+        if characters >= size:
+            yield held
+            held, characters = [], 0
+    if held:
+        yield held
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:

@@ -20,8 +20,8 @@ class Window(NamedTuple):
 def make_windows(count: int, *, size: int, overlap: int) -> list[Window]:
     """Windows of at most `size` tokens whose kept parts divide `count` tokens between them without gap or overlap.
 
-    Neighbours share at least `overlap` tokens and each keeps its half of what they share. The last window ends at the last token and
-    begins early enough to be full.
+    Neighbours share at least `overlap` tokens and each keeps its half of what they share. There are as few windows as that allows, and
+    all are equally long, so that little is read twice: of 600 tokens, two full windows of 510 would read 420 twice.
 
     Raises:
         ValueError: the overlap is negative or not less than the size.
@@ -30,8 +30,11 @@ def make_windows(count: int, *, size: int, overlap: int) -> list[Window]:
         raise ValueError(f"the overlap must be at least 0 and less than the window's size {size}, it is {overlap}")
     if count <= 0:
         return []
-    starts = [*range(0, max(count - size, 0), size - overlap), max(count - size, 0)]
-    ends = [min(start + size, count) for start in starts]
+    number = max(1, -(-(count - overlap) // (size - overlap)))
+    length = -(-(count + (number - 1) * overlap) // number)
+    # Spread evenly; what rounding leaves over is shared once more.
+    starts = [at * (count - length) // max(number - 1, 1) for at in range(number)]
+    ends = [start + length for start in starts]
     borders = [0, *((end + start) // 2 for end, start in zip(ends[:-1], starts[1:], strict=True)), count]
     return [Window(start, end, borders[at], borders[at + 1]) for at, (start, end) in enumerate(zip(starts, ends, strict=True))]
 

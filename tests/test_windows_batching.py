@@ -16,7 +16,10 @@ def test_kept_parts_divide_the_tokens(count, size, data):
     assert [token for window in windows for token in range(window.keep_start, window.keep_end)] == list(range(count))
     for window in windows:
         assert 0 <= window.start <= window.keep_start < window.keep_end <= window.end <= count
-        assert window.end - window.start == min(size, count)
+        assert window.end - window.start <= size
+    # As few as can be, and all of one length.
+    assert len(windows) == (0 if not count else max(1, -(-(count - overlap) // (size - overlap))))
+    assert len({window.end - window.start for window in windows}) <= 1
     for one, other in itertools.pairwise(windows):
         assert one.end - other.start >= overlap
         # Both neighbours read half of what they share beyond the border.

@@ -75,8 +75,9 @@ def _from_encoder(folder: Path, schema: Schema | None) -> tuple[ClashNetwork, To
     # RoBERTa and its kin begin to count positions behind the padding index.
     offset = (encoder_config.pad_token_id or 0) + 1 if encoder_config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
     positions = getattr(encoder_config, "max_position_embeddings", None) or 512
-    window = min(256, positions - offset) - frame
-    config = ModelConfig(schema=schema or CLASH, encoder=row, window=window, overlap=window // 4)
+    # Most reports fit in one window of that size; a larger one costs more than it shows, since attention grows with its square.
+    window = min(512, positions - offset) - frame
+    config = ModelConfig(schema=schema or CLASH, encoder=row, window=window, overlap=window // 8)
     network = build_network(config)
     network.encoder.load_state_dict(encoder.state_dict())
     return network, tokenizer, config
