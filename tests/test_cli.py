@@ -151,6 +151,26 @@ def test_evaluate_prints_and_writes_metrics(run, tmp_path, corpus):
     assert metrics["spans"]["gold"] == sum(len(document.spans) for document in corpus[:10])
 
 
+def test_every_command_reads_annotations_as_the_format_that_is_named(run, tmp_path):
+    path, done = tmp_path / "gold.dat", tmp_path / "export.dat"
+    path.write_text('{"id": "a", "text": "Taiz", "lang": "en", "spans": [{"start": 0, "end": 4, "label": "LOCATION"}]}\n')
+    done.write_text('[{"id": 1, "data": {"text": "Six soldiers died near the bridge"}, "annotations": [{"result": []}]}]')
+    named = ["--input-format", "jsonl"]
+    for command, options in (
+        (["convert", path, tmp_path / "out.json", "--to", "labelstudio"], named),
+        (["convert", path, tmp_path / "out2.json", "--to", "labelstudio"], ["--from", "jsonl"]),
+        (["check", path], named),
+        (["split", path, "--output", tmp_path / "parts"], named),
+        (["evaluate", "--data", path], named),
+        (["suggest", path, "--to", "jsonl", "-o", tmp_path / "s.jsonl", "--done", done], [*named, "--done-format", "labelstudio"]),
+    ):
+        own = command[0] in ("evaluate", "suggest")
+        code, out, err = run(*command, model=own)
+        assert code and "name its format with --input-format" in out + err, command
+        code, out, err = run(*command, *options, model=own)
+        assert (code, err) == (0, ""), command
+
+
 def test_info_tells_what_a_model_is(untrained, capsys):
     assert main(["info", str(untrained["bpe"])]) == 0
     out = capsys.readouterr().out
@@ -177,8 +197,11 @@ def test_what_cannot_be_done_is_one_sentence(arguments, message, capsys):
 def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
     from test_training import residents, write
 
-    files = write(tmp_path / "a.jsonl", residents(16, 0)), write(tmp_path / "b.jsonl", residents(4, 1))
+    files = write(tmp_path / "a.data", residents(16, 0)), write(tmp_path / "b.jsonl", residents(4, 1))
     command = ["train", "--train", str(files[0]), "--dev", str(files[1]), "--output", str(tmp_path / "m"), "--init", str(encoders["bpe"])]
+    assert main(command) == 2
+    assert "a.data: no reader for .data" in capsys.readouterr().err
+    command += ["--input-format", "jsonl"]
     assert main(command) == 2
     assert "unknown label 'PER'" in capsys.readouterr().err
     assert main([*command, "--schema", "data", "--epochs", "1"]) == 0

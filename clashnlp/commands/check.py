@@ -14,7 +14,7 @@ from clashnlp import __version__, corpus
 from clashnlp.agreement import agreement
 from clashnlp.check import KINDS, SEVERITIES, Finding, check_document, missed_spans
 from clashnlp.commands.files import DONE, INCOMPLETE, check_output, progress
-from clashnlp.commands.options import add_model, add_near, load_model, positive, read_schema, share
+from clashnlp.commands.options import add_input_format, add_model, add_near, load_model, positive, read_schema, share
 from clashnlp.errors import DataError
 from clashnlp.formats.entries import Entry, read_entries
 from clashnlp.schema import CLASH, Schema
@@ -27,6 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     command = commands.add_parser("check", help="find what is wrong in annotated reports")
     command.add_argument("inputs", nargs="+", metavar="DATA", help="annotated files or folders; several are parts of one data set")
+    add_input_format(command)
     command.add_argument("-o", "--output", "--json", type=Path, metavar="FILE", help="write the report to this file as JSON")
     command.add_argument("--strict", action="store_true", help="fail on warnings as well")
     command.add_argument("--annotators", action="store_true", help="the files hold the same reports, each by another annotator")
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         line, message = match.groups() if match else (None, str(error))
         findings.append(Finding("error", "unreadable", message, file=file, line=int(line) if line else None))
 
-    entries = list(read_entries(options.inputs, on_error=refuse))
+    entries = list(read_entries(options.inputs, format=options.input_format, on_error=refuse))
     schema = _schema(options.schema, entries)
     for entry in entries:
         findings += [corpus.in_entry(finding, entry) for finding in check_document(entry.document, schema)]

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from clashnlp import formats
 from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output
+from clashnlp.commands.options import add_input_format
 from clashnlp.errors import DataError
 from clashnlp.formats.storage import written_whole
 from clashnlp.types import Document
@@ -26,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("convert", help="carry annotations from one tool's format into another's")
     command.add_argument("inputs", nargs="+", metavar="IN", help="files or folders with annotations")
     command.add_argument("output", type=Path, metavar="OUT", help="file to write; a new folder or .zip for brat, webanno and cas")
-    command.add_argument("--from", dest="source", choices=formats.FORMATS, help="read every input as this format (default: as they look)")
+    add_input_format(command, "--input-format", "--from")
     command.add_argument("--to", choices=tuple(formats.WRITERS), help="write this format (default: by the suffix of OUT)")
     for side in ("from", "to"):
         explained = f"what the format to convert {side} takes further, such as predictions=true for labelstudio"
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
     def documents() -> Iterator[Document]:
         for name in options.inputs:
-            for file, found in formats.sources(name, format=options.source, on_error=problems):
+            for file, found in formats.sources(name, format=options.input_format, on_error=problems):
                 account = formats.Account()
                 inputs.append((file, found, account))
                 further = _options(options.from_option, formats.READERS[found], found)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clashnlp import __version__
 from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress
-from clashnlp.commands.options import add_model, load_model, positive
+from clashnlp.commands.options import add_input_format, add_model, load_model, positive
 from clashnlp.errors import DataError
 from clashnlp.formats import read_documents
 from clashnlp.formats.storage import written_whole
@@ -18,6 +18,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     command = commands.add_parser("evaluate", help="measure a model on annotated reports")
     command.add_argument("--data", nargs="+", required=True, metavar="FILE", help="annotated documents")
+    add_input_format(command)
     command.add_argument("-o", "--output", type=Path, help="write the metrics to this file as JSON")
     command.add_argument("--html", type=Path, metavar="FILE", help="write a page with scores, plots and the worst documents to this file")
     command.add_argument("--worst", type=positive, default=10, metavar="N", help="documents that the page shows (default: 10)")
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     for output in (options.output, options.html):
         check_output(output, options.data)
     problems = Problems()
-    gold = [document for name in options.data for document in read_documents(name, on_error=problems)]
+    gold = [document for name in options.data for document in read_documents(name, format=options.input_format, on_error=problems)]
     if not gold:
         raise DataError(f"{', '.join(options.data)}: no annotated document to measure on")
     model = load_model(options)

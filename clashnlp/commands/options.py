@@ -58,7 +58,14 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
     kinds = ".txt, .jsonl, .csv, .tsv or .parquet files, folders of these, or - for standard input"
     command.add_argument("inputs", nargs="+", metavar="INPUT", help=kinds)
     command.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
-    command.add_argument("--input-format", choices=FORMATS, help="read every input as this format; - is text unless told otherwise")
+    add_input_format(command, text="read every input as this format (default: as they look; - is text)")
+
+
+def add_input_format(
+    command: argparse.ArgumentParser, *names: str, text: str = "read every input as this format (default: as they look)"
+) -> None:
+    """Adds the option that says which format files have: `--input-format`, unless other names are given."""
+    command.add_argument(*(names or ("--input-format",)), choices=FORMATS, help=text)
 
 
 def read_schema(value: str | None) -> Schema | str | None:

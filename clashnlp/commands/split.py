@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output
-from clashnlp.commands.options import add_near
+from clashnlp.commands.options import add_input_format, add_near
 from clashnlp.corpus import DOCUMENTS, EMPTY
 from clashnlp.errors import DataError
 from clashnlp.formats import jsonl
@@ -26,6 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser."""
     command = commands.add_parser("split", help="split annotated reports into parts, near repetitions together")
     command.add_argument("inputs", nargs="+", metavar="DATA", help="annotated files, or folders of these")
+    add_input_format(command)
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new files, one JSON Lines file a part")
     shares = "train=0.8,dev=0.1,test=0.1"
     command.add_argument("--shares", type=parse_shares, default=shares, help=f"the parts' names and sizes (default: {shares})")
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     for path in files.values():
         check_output(path, options.inputs)
     problems = Problems()
-    entries = list(read_entries(options.inputs, rows=True, on_error=lambda _, error: problems(error)))
+    entries = list(read_entries(options.inputs, format=options.input_format, rows=True, on_error=lambda _, error: problems(error)))
     if not entries:
         raise DataError(f"{', '.join(options.inputs)}: no document to split")
     documents = [entry.document for entry in entries]

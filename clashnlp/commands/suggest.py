@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, read_reports
-from clashnlp.commands.options import add_inputs, add_model, load_model, positive
+from clashnlp.commands.options import add_input_format, add_inputs, add_model, load_model, positive
 from clashnlp.errors import DataError
 from clashnlp.formats import WRITERS, labelstudio, read_documents, write
 
@@ -23,6 +24,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--done", nargs="+", default=[], metavar="FILE", help="annotated documents; reports that are near them are left out"
     )
+    add_input_format(command, "--done-format", text="read every file of --done as this format (default: as they look)")
     add_model(command)
     command.set_defaults(run=run)
 
@@ -33,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
     check_output(options.output, [*options.inputs, *options.done])
     problems = Problems()
-    done = [document for name in options.done for document in read_documents(name, annotated=False, on_error=problems)]
+    earlier = (read_documents(name, format=options.done_format, annotated=False, on_error=problems) for name in options.done)
+    done = list(itertools.chain.from_iterable(earlier))
     model = load_model(options)
     reports = (report for report in read_reports(options, problems) if report.text.strip())
     found = suggest(model, progress(reports, show=True), number=options.number, done=done)

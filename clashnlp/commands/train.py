@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from clashnlp.commands.files import DONE
-from clashnlp.commands.options import amount, needs_train_extra, positive, read_schema, share
+from clashnlp.commands.options import add_input_format, amount, needs_train_extra, positive, read_schema, share
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,6 +16,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument("--dev", nargs="+", required=True, metavar="FILE", help="annotated documents to choose by")
     old = "annotated documents that --init learned from: twice as many as of --train are drawn and learned again, against forgetting"
     command.add_argument("--old", nargs="+", metavar="FILE", help=old)
+    add_input_format(command, text="read all of these files as this format (default: as they look)")
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
     command.add_argument("--init", help="model or transformers encoder to begin with, folder or Hub id (default: the embedded model)")
     command.add_argument("--schema", help="'clash', 'data' for the labels that the files use, or a JSON file (default: as in --init)")
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     names = (
         "init",
         "old",
+        "input_format",
         "epochs",
         "batch_documents",
         "learning_rate",

@@ -22,10 +22,12 @@ class Entry:
     row: bytes | None = None
 
 
-def read_entries(paths: Iterable[str], *, rows: bool = False, on_error: Callable[[str, DataError], None]) -> Iterator[Entry]:
+def read_entries(
+    paths: Iterable[str], *, format: str | None = None, rows: bool = False, on_error: Callable[[str, DataError], None]
+) -> Iterator[Entry]:
     """The documents of files and folders, in order; `rows` keeps the lines. `on_error` gets the file and the problem."""
     for path in paths:
-        for file, kind in sources(path, on_error=lambda error, path=path: on_error(path, error)):  # type: ignore[misc]
+        for file, kind in sources(path, format=format, on_error=lambda error, path=path: on_error(path, error)):  # type: ignore[misc]
             name = str(file)
 
             def refuse(error: DataError, name: str = name) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,15 @@ class DataReport:
         return "\n".join(lines)
 
 
-def read_annotated(paths: Iterable[str | Path]) -> list[Document]:
-    """The documents of annotated files, in order.
+def read_annotated(paths: Iterable[str | Path], *, format: str | None = None) -> list[Document]:
+    """The documents of annotated files, in order, read as this format or as they look.
 
     Raises:
         DataError: a line cannot be used; every such line of all files is named.
     """
     problems: list[str] = []
-    documents = [document for path in paths for document in read_documents(path, on_error=lambda error: problems.append(str(error)))]
+    read = partial(read_documents, format=format, on_error=lambda error: problems.append(str(error)))
+    documents = [document for path in paths for document in read(path)]
     if problems:
         more = f"\n... and {len(problems) - 20} more" if len(problems) > 20 else ""
         raise DataError("the data cannot be used as they are:\n" + "\n".join(problems[:20]) + more)

@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ class TrainOptions:
             for that of `init` ("clash", where `init` is a bare encoder).
         old: annotated files that `init` learned from: two of their documents for each new one are drawn and learned again, so that less is
             forgotten (Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal").
+        input_format: one of `clashnlp.formats.FORMATS`, which all annotated files are read as; None reads them as they look.
         epochs: passes over the training documents, unless the development score stops rising before.
         batch_documents: documents in a step.
         learning_rate: peak of the encoder's rate; None takes 2e-4 for encoders up to 512 wide and 3e-5 for wider ones.
@@ -86,6 +88,7 @@ class TrainOptions:
     init: str | Path | None = None
     schema: Schema | str | None = None
     old: Sequence[str | Path] = ()
+    input_format: str | None = None
     epochs: float = 12
     batch_documents: int = 4
     learning_rate: float | None = None
@@ -128,10 +131,11 @@ def train(
     report = report if is_first() else _silent
     if not sys.stderr.isatty():
         hf_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    train_documents, dev_documents = read_annotated(train_files), read_annotated(dev_files)
+    read = partial(read_annotated, format=options.input_format)
+    train_documents, dev_documents = read(train_files), read(dev_files)
     if not train_documents or not dev_documents:
         raise DataError("the training files and the development files must each hold at least one document")
-    old_documents = _drawn(read_annotated(options.old), _OLD_SHARE * len(train_documents), options.seed)
+    old_documents = _drawn(read(options.old), _OLD_SHARE * len(train_documents), options.seed)
     train_documents += old_documents
     schema = options.schema
     if isinstance(schema, str):
