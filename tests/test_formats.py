@@ -125,7 +125,7 @@ def test_tables(tmp_path):
         one, other = read_documents(tmp_path / name, text_column="report")
         assert (one.id, one.text, one.lang, dict(one.meta)) == ("r1", rows[0]["report"], "ar", {"day": day})
         assert (other.id, other.lang) == ("t-4" if name == "t.csv" else "t-2", None)
-        with pytest.raises(DataError, match=r"no column 'text'; name one with --text-column: id, report, lang, day"):
+        with pytest.raises(DataError, match=r"no column 'text'; name one with --text-column .*: id, report, lang, day"):
             list(read_documents(tmp_path / name))
 
 
@@ -213,6 +213,22 @@ def test_broken_tables(tmp_path):
     found = [document.text for document in read_documents(tmp_path, on_error=problems.append)]
     assert found == ["a", "d"]
     assert [str(problem).split(": ")[0] for problem in problems] == [f"{tmp_path}/{name}" for name in ("a.csv:3", "b.parquet", "c.csv")]
+
+
+def test_a_broken_row_of_a_table_is_named_by_the_line_where_it_begins(tmp_path):
+    problems = []
+    (tmp_path / "a.csv").write_text('id,text\n1,"a\nb"\n2,"never closed\n3,c\n', encoding="utf-8")
+    (tmp_path / "b.csv").write_text('id,"te"xt\n1,a\n', encoding="utf-8")
+    (tmp_path / "c.csv").write_text("\nid,text\n1,a\n", encoding="utf-8")
+    assert [document.text for document in read_documents(tmp_path, on_error=problems.append)] == ["a\nb"]
+    assert [str(problem).split(": ")[0] for problem in problems] == [f"{tmp_path}/{name}" for name in ("a.csv:4", "b.csv:1", "c.csv")]
+    assert "close every quote" in str(problems[0]) and "its first line is empty" in str(problems[2])
+
+
+def test_tables_of_a_spreadsheet_with_semicolons(tmp_path):
+    (tmp_path / "a.csv").write_bytes('\ufeffid;text;lang\r\n1;"İki asker, ""dün"";\r\nöldü";tr\r\n'.encode())
+    [document] = read_documents(tmp_path / "a.csv")
+    assert (document.id, document.text, document.lang) == ("1", 'İki asker, "dün";\r\nöldü', "tr")
 
 
 def test_a_long_report_fits_into_a_csv_field(tmp_path):

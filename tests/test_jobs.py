@@ -308,7 +308,7 @@ def test_broken_files_are_rejected_with_all_their_rows(tmp_path, job):
     for (name, line, part), (file, at, reason, rows) in zip(
         [
             ("a.csv", 3, "the row has 3 fields"),
-            ("a.csv", None, "the rows from there on were not read"),
+            ("a.csv", 4, "the rows from there on were not read"),
             ("b.csv", None, "there is no column 'text'"),
             ("c.parquet", None, "broken Parquet file"),
             ("d.txt", None, "is UTF-16"),

@@ -17,9 +17,10 @@ def read_csv(
     stream: Iterable[bytes], source: Source, *, text_column: str = "text", on_error: Callable[[DataError], None]
 ) -> Iterator[Document]:
     """The rows of a CSV or TSV file with a header line, behind which the lines that the source skips are left out."""
-    place = source.place
+    place, number = source.place, 0
     try:
         columns, reader = open_csv(stream, place, text_column=text_column, longest=source.longest)
+        number = reader.line_num + source.skipped
         for row in reader:
             number = reader.line_num + source.skipped
             if not row:
@@ -30,7 +31,9 @@ def read_csv(
                 continue
             yield from _document(dict(zip(columns, row, strict=True)), number, source, text_column, on_error)
     except csv.Error as error:
-        on_error(DataError(f"{place}: broken CSV ({error}); the rows from there on were not read"))
+        # The row may have begun many lines before the place where the reader gave up, if its quote is never closed.
+        remedy = 'close every quote, and double those inside a quoted field ("")'
+        on_error(DataError(f"{place}:{number + 1}: broken CSV ({error}); the rows from there on were not read; {remedy}"))
     except DataError as error:
         on_error(error)
 
@@ -46,7 +49,8 @@ def open_csv(stream: Iterable[bytes], place: str, *, text_column: str, longest: 
     csv.field_size_limit(min(sys.maxsize, longest))
     lines = iter(stream)
     header = decode(next(lines, b""), f"{place}:1")
-    delimiter = "\t" if header.count("\t") > header.count(",") else ","
+    # Semicolons are what spreadsheets write where the comma is the decimal sign.
+    delimiter = max(",\t;", key=header.count)
     # Bytes that are no UTF-8 become halves of surrogate pairs, so that their row is refused and not the file.
     texts = (line.decode("utf-8", errors="surrogateescape") for line in lines)
     reader = csv.reader(_chain(header, texts), delimiter=delimiter, strict=True)
@@ -139,8 +143,9 @@ def _chain(header: str, lines: Iterator[str]) -> Iterator[str]:
 
 def _check_columns(place: str, text_column: str, columns: list[str]) -> None:
     if not columns:
-        raise DataError(f"{place}: is empty, it needs a header line with a column {text_column!r}")
+        raise DataError(f"{place}: its first line is empty; it must be a header line with a column {text_column!r}")
     if text_column not in columns:
-        raise DataError(f"{place}: there is no column {text_column!r}; name one with --text-column: {', '.join(columns)}")
+        option = "--text-column (convert: --from-option text_column=NAME)"
+        raise DataError(f"{place}: there is no column {text_column!r}; name one with {option}: {', '.join(columns)}")
     if twice := sorted({name for name in columns if columns.count(name) > 1}):
         raise DataError(f"{place}: the header names a column twice: {', '.join(twice)}; rename one of each")
