@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 # What a suffix says by itself, when files are read and when they are written.
 SUFFIXES = {
@@ -32,7 +33,8 @@ _HEAD = 1 << 16
 # Of the annotations of target storages, Label Studio writes one a file, with the task inside.
 _SIGNS = (
     *(("cas", sign) for sign in (b'"%FEATURE_STRUCTURES"', b'"%TYPES"')),
-    *(("labelstudio", sign) for sign in (b'"annotations"', b'"completions"', b'"predictions"', b'"result"')),
+    # JSON-MIN has ids of annotations alone; the reader says what to export in its place.
+    *(("labelstudio", sign) for sign in (b'"annotations"', b'"completions"', b'"predictions"', b'"result"', b'"annotation_id"')),
 )
 
 
@@ -51,10 +53,13 @@ def format_of(path: Path) -> str | None:
         with path.open("rb") as file:
             head = file.read(_HEAD)
         if suffix == ".json":
-            return next((kind for kind, sign in _SIGNS if sign in head), None)
+            if head.strip() in (b"", b"[]"):
+                head = _SIGNS[-1][1]  # An export of nothing; the reader says so.
+            told = next((kind for kind, sign in _SIGNS if sign in head), None)
+            return told or (_of_lines(path, sure=True) if head.lstrip().startswith(b"{") else None)
         if suffix == ".tsv":
             return "webanno" if head.removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno TSV") else "csv"
-        return _of_lines(path)
+        return _of_lines(path) or "jsonl"
     return SUFFIXES.get(suffix)
 
 
@@ -79,25 +84,36 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in known)
 
 
-def _of_lines(path: Path) -> str:
-    """JSON Lines are ours, doccano's or Prodigy's: what the first object holds tells them apart."""
+def _of_lines(path: Path, *, sure: bool = False) -> str | None:
+    """JSON Lines are ours, doccano's or Prodigy's: what the first object holds that has annotations tells them apart.
+
+    None where nothing does, or, to be `sure`, where the file does not begin with a line of JSON that holds a text.
+    """
     with path.open("rb") as file:
-        line = next((line for line in file if line.strip()), b"")
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return "jsonl"
-    if not isinstance(row, dict):
-        return "jsonl"
+        for line in filter(bytes.strip, file):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                return None
+            if not isinstance(row, dict) or (sure and not isinstance(row.get("text"), str)):
+                return None
+            if kind := _of_row(row):
+                return kind
+    return None
+
+
+def _of_row(row: dict[str, Any]) -> str | None:
+    """The format of a row; None where its lists of annotations are empty, and may be doccano's spans or our own names of labels."""
     if "_task_hash" in row or row.get("answer") in ("accept", "reject", "ignore") or ("tokens" in row and "spans" in row):
         return "prodigy"
     if "spans" in row:
         return "jsonl"
-    # doccano's lists of spans may be empty; categories, and our own `labels`, are lists of texts.
-    marks = [row[key] for key in ("label", "labels", "annotations") if isinstance(row.get(key), list) and (row[key] or key == "label")]
-    if "entities" in row or "Comments" in row or any(not isinstance(next(iter(mark), []), str) for mark in marks):
+    lists = [row[key] for key in ("label", "labels", "annotations") if isinstance(row.get(key), list)]
+    marks = [mark for one in lists for mark in one]
+    # Texts are categories, or our own `labels`.
+    if "entities" in row or "Comments" in row or row.get("label") == [] or not all(isinstance(mark, str) for mark in marks):
         return "doccano"
-    return "jsonl"
+    return "jsonl" if marks or not lists else None
 
 
 def _of_zip(path: Path) -> str | None:

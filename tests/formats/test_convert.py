@@ -234,6 +234,32 @@ def test_formats_of_one_suffix_are_told_by_what_they_hold(tmp_path):
     assert [next(kind for _, kind in sources(tmp_path / name)) for name in ("t.tsv", "w.tsv", "c.json")] == ["csv", "webanno", "cas"]
 
 
+def test_the_first_row_with_annotations_tells_the_format(tmp_path):
+    for key in ("label", "labels", "annotations"):
+        mark = {"label": "FACTION", "start_offset": 2, "end_offset": 17} if key == "annotations" else [2, 17, "FACTION"]
+        rows = [{"id": 1, "text": TEXT, key: []}, {"id": 2, "text": TEXT, key: []}, {"id": 3, "text": TEXT, key: [mark]}]
+        (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        one, _, last = read_documents(tmp_path / "a.jsonl")
+        assert (one.labels, one.spans, [span.text for span in last.spans]) == (None, (), ["Houthi fighters"])
+
+
+def test_json_files_that_are_no_export(run, tmp_path):
+    (tmp_path / "lines.json").write_text(json.dumps(DOCUMENT.to_dict()) + "\n" + json.dumps({"text": "b", "spans": []}) + "\n")
+    assert [len(document.spans) for document in read_documents(tmp_path / "lines.json")] == [3, 0]
+    (tmp_path / "min.json").write_text(json.dumps([{"text": TEXT, "label": [{"start": 2, "end": 17}], "annotation_id": 1}]))
+    (tmp_path / "empty.json").write_text("")
+    (tmp_path / "none.json").write_text("[]\n")
+    (tmp_path / "list.json").write_text(json.dumps([DOCUMENT.to_dict()], indent=1))
+    for name, message in (
+        ("min", "since JSON-MIN, CSV and others lose relations"),
+        ("empty", "empty.json:1: broken JSON"),
+        ("none", "0 documents"),
+        ("list", "name its format with --input-format"),
+    ):
+        code, _, err = run(tmp_path / f"{name}.json", tmp_path / "out.jsonl")
+        assert code == 2 and message in err, name
+
+
 def test_files_of_several_annotators_in_a_folder_name_them(tmp_path):
     for who, marks in (("amal", [[2, 17, "FACTION"]]), ("omar", [[2, 17, "FACTION"]]), ("unknown", [])):
         (tmp_path / f"{who}.jsonl").write_text(json.dumps({"id": 1, "text": TEXT, "label": marks, "Comments": []}), encoding="utf-8")
