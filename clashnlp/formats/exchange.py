@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,6 +109,14 @@ def note_losses(document: Document, account: Account, *, meta: Collection[str] =
         for link in document.relations:
             if link.score is not None:
                 account.drop("scores", f"{place}/{link.head.id}-{link.tail.id}")
+
+
+def joined(heads: Sequence[str], tails: Sequence[str], label: str, spans: Mapping[str, Span]) -> tuple[str, str]:
+    """The two of these spans that a relation may hold between by their labels, else the first of each; `spans` by their ids."""
+    pairs = list(itertools.product(heads, tails))
+    allowed = {pair for relation in CLASH.relations if relation.label == label for pair in relation.signatures}
+    fitting = (pair for pair in pairs if all(end in spans for end in pair) and (spans[pair[0]].label, spans[pair[1]].label) in allowed)
+    return next(fitting, pairs[0])
 
 
 def split_value(label: str) -> tuple[str, dict[str, str]]:

@@ -5,16 +5,18 @@ Offsets are checked against the spans' texts: browsers take CRLF for one charact
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from clashnlp.errors import DataError
-from clashnlp.formats.exchange import Account, Link, OnError, beside, build, number, report_of, split_value
+from clashnlp.formats.exchange import Account, Link, OnError, beside, build, joined, number, report_of, split_value
 from clashnlp.formats.html import plain_html
 from clashnlp.formats.jsonl import json_text
 from clashnlp.formats.offsets import Extent, Mark, Reading, best_reading, locate, moved, same_words
@@ -38,7 +40,9 @@ def read(path: Path, *, account: Account, on_error: OnError, text_key: str | Non
     the relations.
     """
     for name, file, export in open_files(path, (".json",), on_error).each(on_error):
-        for at, task in _tasks(export, file, PurePosixPath(name).stem, on_error):
+        tasks = list(_tasks(export, file, PurePosixPath(name).stem, on_error))
+        keys = text_key, _usual_key((task for _, task in tasks), predictions)
+        for at, task in tasks:
             try:
                 found = _annotations(task, predictions, account)
             except DataError as error:
@@ -46,7 +50,7 @@ def read(path: Path, *, account: Account, on_error: OnError, text_key: str | Non
                 continue
             for annotation in found:
                 try:
-                    yield _document(task, annotation, account, text_key)
+                    yield _document(task, annotation, account, keys)
                 except DataError as error:
                     on_error(DataError(f"{at}, annotation {annotation.get('id', 'without id')}: {error}"))
 
@@ -176,7 +180,8 @@ def _annotations(task: Mapping[str, Any], predictions: bool, account: Account) -
     kinds = ("predictions",) if predictions else ("annotations", "completions")
     kind = next((kind for kind in kinds if kind in task), None)
     if not isinstance(task.get("data"), dict) or (kind is None and not predictions):
-        raise DataError("there is no 'data' with 'annotations'; export as JSON, since JSON-MIN, CSV and others lose relations")
+        other = "its predictions are read with predictions=true, or " if isinstance(task.get("predictions"), list) else ""
+        raise DataError(f"there is no 'data' with 'annotations'; {other}export as JSON, since JSON-MIN, CSV and others lose relations")
     found = task.get(kind or "predictions") or []
     if not isinstance(found, list) or not all(isinstance(item, dict) and isinstance(item.get("result"), list | None) for item in found):
         raise DataError(f"its {kind} are not given in full: {found!r:.60}; export as JSON, with annotations and not their numbers")
@@ -191,12 +196,11 @@ def _annotations(task: Mapping[str, Any], predictions: bool, account: Account) -
     return kept
 
 
-def _document(task: Mapping[str, Any], annotation: Mapping[str, Any], account: Account, text_key: str | None) -> Document:
+def _document(task: Mapping[str, Any], annotation: Mapping[str, Any], account: Account, keys: tuple[str | None, str | None]) -> Document:
     data = task["data"]
-    result = _items(annotation.get("result") or [])
-    regions = [item for item in result if _labels(item) is not None]
+    result, regions = _items(annotation.get("result") or []), _regions(annotation)
     row_id = identity(data.get("id", task["id"]))
-    key = _text_key(data, text_key, regions)
+    key = _text_key(data, keys, regions)
     text, shift = _text(data[key], regions)
     marks = {at: mark for at, item in enumerate(regions) if (mark := _mark(item["value"], shift)) is not None}
     reading = best_reading(text, marks.values())
@@ -214,9 +218,10 @@ def _document(task: Mapping[str, Any], annotation: Mapping[str, Any], account: A
                 same = names.setdefault(region, [])
                 same.append(f"{region}-{len(same) + 1}" if same else region)
                 spans.append(Span(*where, base, text[slice(*where)], same[-1], number(item.get("score")), own | values))
-    meta = {name: value for name, value in data.items() if name not in (key, "id", "lang")} | _own_meta(result, annotation)
+    meta = {name: value for name, value in data.items() if name not in (key, "id", "lang")}
+    meta |= _own_meta(result, annotation, account, str(row_id))
     labels = task["meta"].get("labels") if isinstance(task.get("meta"), dict) else None
-    links = _links(result, str(row_id), spans, account)
+    links = _links(result, str(row_id), names, {span.id: span for span in spans}, account)
     return build(report_of(row_id, text, {"lang": data.get("lang"), "labels": labels}, meta), spans, links, account)
 
 
@@ -225,6 +230,10 @@ def _items(result: list[Any]) -> list[dict[str, Any]]:
     flat = itertools.chain.from_iterable(item if isinstance(item, list) else [item] for item in result)
     named = [item for item in flat if isinstance(item, dict) and isinstance(item.get("type", ""), str)]
     return [item if item.get("id") is None else {**item, "id": str(item["id"])} for item in named]
+
+
+def _regions(annotation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [item for item in _items(annotation.get("result") or []) if _labels(item) is not None]
 
 
 def _labels(item: Mapping[str, Any]) -> list[str] | None:
@@ -238,26 +247,44 @@ def _labels(item: Mapping[str, Any]) -> list[str] | None:
     return [] if item.get("type") in _LABEL_KEYS else None
 
 
-def _text_key(data: Mapping[str, Any], text_key: str | None, regions: list[dict[str, Any]]) -> str:
-    """The key of the data that holds the text: the one given, else the one in whose text most of the regions' texts stand.
+def _text_key(data: Mapping[str, Any], keys: tuple[str | None, str | None], regions: list[dict[str, Any]]) -> str:
+    """The key of the data that holds the text: the one given, else the one that fits, or of several `text`, or what fits elsewhere.
 
     Raises:
-        DataError: none does, or several may and none is called text.
+        DataError: none does, or several may.
     """
+    given, usual = keys
+    if given is not None:
+        if given not in (*_fitting(data, []), "id", "lang"):
+            raise DataError(f"the data hold no text under {given!r}; give one of them as text_key: {', '.join(data)}")
+        return given
+    best = _fitting(data, regions)
+    if not best:
+        raise DataError(f"the data hold no text, only {', '.join(data) or 'nothing'}; import the reports themselves")
+    key = next((key for key in ("text", usual) if key in best), best[0] if len(best) == 1 else None)
+    if key is None:
+        names = ", ".join(data)
+        raise DataError(f"which of the data is the text? Name it as the configuration does (--from-option text_key=NAME): {names}")
+    return key
+
+
+def _fitting(data: Mapping[str, Any], regions: list[dict[str, Any]]) -> list[str]:
+    """The keys of the data whose texts hold the most of the regions' texts."""
     dialogues = [key for key, value in data.items() if isinstance(value, list) and value and all(isinstance(part, dict) for part in value)]
     held = [key for key, value in data.items() if isinstance(value, str) and key not in ("id", "lang")] + dialogues
-    if text_key is not None:
-        if text_key not in (*held, "id", "lang"):
-            raise DataError(f"the data hold no text under {text_key!r}; give one of them as text_key: {', '.join(data)}")
-        return text_key
     texts = [json_text(item["value"]["text"])[1:-1] for item in regions if isinstance(item["value"].get("text"), str)]
-    fits = {key: sum(text in json_text(data[key]) for text in texts) for key in held}
-    best = [key for key, fit in fits.items() if fit == max(fits.values())]
-    if len(best) != 1 and "text" not in best:
-        raise DataError(
-            f"which of the data is the text? Give the name behind $ in the labelling configuration as text_key: {', '.join(data)}"
-        )
-    return "text" if "text" in best else best[0]
+    fits = {key: sum(text in whole for text in texts) for key in held if (whole := json_text(data[key]))}
+    return [key for key, fit in fits.items() if fit == max(fits.values())]
+
+
+def _usual_key(tasks: Iterable[Mapping[str, Any]], predictions: bool) -> str | None:
+    """The key that alone fits most of the annotations, for those without regions that would tell."""
+    counts: Counter[str] = Counter()
+    for task in tasks:
+        with contextlib.suppress(DataError):
+            fits = [_fitting(task["data"], _regions(one)) for one in _annotations(task, predictions, Account())]
+            counts.update(best[0] for best in fits if len(best) == 1)
+    return next((key for key, _ in counts.most_common(1)), None)
 
 
 def _text(value: Any, regions: list[dict[str, Any]]) -> tuple[str, list[int]]:
@@ -268,9 +295,8 @@ def _text(value: Any, regions: list[dict[str, Any]]) -> tuple[str, list[int]]:
     """
     if isinstance(value, list):
         if not any("text" in part for part in value):
-            raise DataError(
-                f"the parts of the dialogue have no key 'text', only {', '.join(map(str, value[0]))}; rename the one that holds it"
-            )
+            names = ", ".join(map(str, value[0]))
+            raise DataError(f"the parts of the dialogue have no key 'text', only {names}; rename the one that holds it")
         parts = [str(part.get("text", "")) for part in value]
         return "\n".join(parts), list(itertools.accumulate((len(part) + 1 for part in parts), initial=0))
     if _LINK.fullmatch(value.strip()):
@@ -332,9 +358,8 @@ def _values(result: list[dict[str, Any]], region: Any, account: Account, place: 
     return values
 
 
-def _links(result: list[dict[str, Any]], row_id: str, spans: list[Span], account: Account) -> list[Link]:
-    """The relations, each once."""
-    starts = {span.id: span.start for span in spans}
+def _links(result: list[Any], row_id: str, names: dict[str, list[str]], spans: dict[str, Span], account: Account) -> list[Link]:
+    """The relations, each once; `names` are the ids of each region's spans."""
     symmetric = {relation.label for relation in CLASH.relations if relation.symmetric}
     links: dict[tuple[str, str, str], float | None] = {}
     for item in (item for item in result if item.get("type") == "relation"):
@@ -348,21 +373,26 @@ def _links(result: list[dict[str, Any]], row_id: str, spans: list[Span], account
             head, tail = tail, head
         for label in labels:
             both = direction == "bi" and label not in symmetric
+            ends = joined(names.get(head, [head]), names.get(tail, [tail]), label, spans)
             # The guidelines' head of what has no direction is the earlier span.
-            turned = direction == "bi" and not both and starts.get(tail, 0) < starts.get(head, 0)
-            for ends in [(tail, head) if turned else (head, tail), *([(tail, head)] if both else [])]:
-                links[(*ends, label)] = number(item.get("score"))
+            if direction == "bi" and not both and all(end in spans for end in ends) and spans[ends[1]].start < spans[ends[0]].start:
+                ends = ends[::-1]
+            for one in [ends, *([ends[::-1]] if both else [])]:
+                links[(*one, label)] = number(item.get("score"))
     return [(*link, score) for link, score in links.items()]
 
 
-def _own_meta(result: list[dict[str, Any]], annotation: Mapping[str, Any]) -> dict[str, Any]:
+def _own_meta(result: list[dict[str, Any]], annotation: Mapping[str, Any], account: Account, row_id: str) -> dict[str, Any]:
     """What is known of this annotation, and not of the task: who made it, and what was said of the document as a whole."""
     regions = {item.get("id") for item in result if _labels(item) is not None}
     meta: dict[str, Any] = {}
     for item in result:
         if item.get("type") != "relation" and item.get("id") not in regions and isinstance(item.get("value"), dict):
             given = item["value"].get(item.get("type"), item["value"].get("text", item["value"]))
-            meta[str(item.get("from_name"))] = given[0] if isinstance(given, list) and len(given) == 1 else given
+            if "start" in item["value"]:
+                account.drop("values of spans without a label", f"{row_id}/{item.get('id')}")
+            else:
+                meta[str(item.get("from_name"))] = given[0] if isinstance(given, list) and len(given) == 1 else given
     who = annotation.get("annotator", annotation.get("completed_by"))
     if isinstance(who, dict):
         who = who.get("email") or who.get("username") or who.get("id")

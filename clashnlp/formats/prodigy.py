@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clashnlp.errors import DataError
-from clashnlp.formats.exchange import Account, Link, OnError, beside, build, number, objects, report_of, split_value, text_values
+from clashnlp.formats.exchange import Account, Link, OnError, beside, build, joined, number, objects, report_of, split_value, text_values
 from clashnlp.formats.jsonl import json_text, rows
 from clashnlp.formats.offsets import Extent, locate, tokenize
 from clashnlp.formats.storage import open_files, write_text
@@ -155,21 +155,21 @@ def _document(row: dict[str, Any], at: str, account: Account, source: Source, to
 def _links(row: Mapping[str, Any], notes: tuple[str, Account], spans: Ending, source: Source) -> Iterator[Link]:
     """The row's relations by the ids of their spans."""
     row_id, account = notes
+    by_id = {span.id: span for span, _ in spans}
     for fields in objects(row, "relations"):
         place = f"{row_id}/{fields.get('head')}-{fields.get('child')}"
         if not isinstance(fields.get("label"), str) or not fields["label"]:
             account.drop("relations without a label", place)
             continue
-        ends = []
-        for end in ("head", "child") if source == "head" else ("child", "head"):
-            found = _end(fields.get(f"{end}_span"), fields.get(end), spans)
-            if len(found) > 1:
-                account.repair("relations at a token where several spans end, given to the longest", place)
-            ends.append(found[0].id if found else "")
-        if not all(ends):
+        both = ("head", "child") if source == "head" else ("child", "head")
+        heads, tails = (_end(fields.get(f"{end}_span"), fields.get(end), spans) for end in both)
+        if not heads or not tails:
             account.drop("relations of tokens where no span ends; give a tokenizer where the file has no tokens", place)
             continue
-        yield ends[0], ends[1], fields["label"], number(fields.get("score"))
+        if len(heads) + len(tails) > 2:
+            account.repair("relations at a token where several spans end, given to the longest that it may hold between", place)
+        ends = joined([head.id for head in heads], [tail.id for tail in tails], fields["label"], by_id)
+        yield *ends, fields["label"], number(fields.get("score"))
 
 
 def _end(repeated: Any, token: Any, spans: Ending) -> list[Span]:

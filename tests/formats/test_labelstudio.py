@@ -274,6 +274,29 @@ def test_a_region_with_two_labels_and_one_with_none(load):
     assert account.dropped == {"spans without a label": ["1/a2"]}
 
 
+def test_a_relation_of_a_region_with_two_labels_joins_those_that_it_may_join(load):
+    """A force that backs another and fights itself is faction and patron on one extent."""
+    both = region("a2", 28, 32, "Iran", "FACTION")
+    both["value"]["labels"] = ["FACTION", "PATRON"]
+    own = [HOUTHI, both, link("a2", "a1", direction="left"), link("a1", "a2", labels=["CLASHED_WITH"]), link("a1", "a2", labels=["OWN"])]
+    [document], account, _ = load([task(own)])
+    found = sorted((r.head.label, r.label, r.tail.label) for r in document.relations)
+    assert found == [("FACTION", "BACKED_BY", "PATRON"), ("FACTION", "CLASHED_WITH", "FACTION"), ("FACTION", "OWN", "FACTION")]
+    assert account.dropped == {}
+
+
+def test_values_of_regions_that_are_none_say_nothing_of_the_document(load):
+    lone = {"id": "z", "from_name": "kind", "to_name": "text", "type": "taxonomy", "value": {"start": 2, "end": 17, "taxonomy": [["A"]]}}
+    [document], account, _ = load([task([lone])])
+    assert (dict(document.meta), account.dropped) == ({"annotator": 1}, {"values of spans without a label": ["1/z"]})
+
+
+def test_the_key_of_the_text_is_that_of_the_other_tasks_where_nothing_is_marked(load):
+    data = {"title": "Raid near Marib", "body": TEXT}
+    found, _, problems = load([{**task([]), "data": data}, {**task([HOUTHI]), "data": data}])
+    assert ([document.text for document in found], problems) == ([TEXT, TEXT], [])
+
+
 def test_the_key_of_the_text(load):
     own = task([HOUTHI])
     own["data"] = {"$Full_Text": TEXT, "title": "Raid near Marib", "lang": "en"}
@@ -346,6 +369,8 @@ def test_what_older_and_other_exports_hold(load):
         ([{"id": 4, "text": TEXT, "label": [{"start": 2, "end": 17, "labels": ["FACTION"]}]}], "task 4: there is no 'data'"),
         ([{"id": 4, "data": {"text": TEXT}, "annotations": [12, 13]}], "task 4: its annotations are not given in full"),
         ([task([], "https://example.org/a.txt")], "hold a link and no text"),
+        ([task([], None)], "task 1, annotation 7: the data hold no text, only text"),
+        ([{"id": 4, "data": {"text": TEXT}, "predictions": [{"result": [HOUTHI]}]}], "its predictions are read with predictions=true"),
     ],
 )
 def test_problems_name_the_place(load, value, message):

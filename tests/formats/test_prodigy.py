@@ -124,7 +124,10 @@ def test_nested_spans_that_end_with_one_token(load):
     inner = {"start": 9, "end": 17, "token_start": 2, "token_end": 2, "label": "CASUALTY"}
     [document], account, _ = load(row(spans=[inner, FACTION, PATRON], relations=[bare(ARROW, "head_span", "child_span")]))
     assert ends(document) == [("Houthi fighters", "BACKED_BY", "Iran")]
-    assert account.repaired == {"relations at a token where several spans end, given to the longest": ["1/2-5"]}
+    assert account.repaired == {"relations at a token where several spans end, given to the longest that it may hold between": ["1/2-5"]}
+    longer = {**PATRON, "start": 18, "token_start": 3, "label": "LOCATION"}
+    [document], _, _ = load(row(spans=[FACTION, longer, PATRON], relations=[bare(ARROW, "head_span", "child_span")]))
+    assert ends(document) == [("Houthi fighters", "BACKED_BY", "Iran")]
     [document], account, _ = load(row(spans=[inner, FACTION, PATRON], relations=[{**ARROW, "head_span": inner}]))
     assert ends(document) == [("fighters", "BACKED_BY", "Iran")]
     assert account.repaired == {}
