@@ -162,6 +162,13 @@ def test_bad_lines_are_reported_and_the_rest_is_checked(run):
     assert "1 reports: 3 errors" in out
 
 
+def test_a_tools_file_in_the_current_folder_is_named_with_the_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text('{"text": "a", "label": [[0, 1, "X"]]}\n{"text": "b", "label": [["0", 1, "X"]]}\n', encoding="utf-8")
+    assert main(["check", "a.jsonl"]) == 1
+    assert "  a.jsonl:2: span 'T1' has no whole number" in capsys.readouterr().out
+
+
 def test_every_finding_names_its_place(run):
     wrong = Document(TEXT, "w", "en", (span("oldiers", "FACTION"),))
     _, report, out = run(train=[OTHER, wrong])

@@ -97,6 +97,18 @@ def test_inline_mistakes_name_the_document_and_its_line(tmp_path, body, message)
     assert message in str(problems[0])
 
 
+@pytest.mark.parametrize("header", ["===== id=b", "===== id=a b lang=en", "=====id=b lang=en", "===== lang=en id=b"])
+def test_a_header_that_is_not_well_made_costs_its_document(tmp_path, header):
+    """And does not make it a part of the one before."""
+    path = tmp_path / "x.inline"
+    path.write_text(f"===== id=a lang=en\n[[F1|Red]]\n---\n{header}\n[[P1|Blue]]\n---\n===== id=c lang=en\nfine\n", encoding="utf-8")
+    problems = []
+    found = list(read_documents(path, on_error=problems.append))
+    assert [(document.id, document.text) for document in found] == [("a", "Red"), ("c", "fine")]
+    [problem] = problems
+    assert f"{path}:4: the header '{header}' must read" in str(problem)
+
+
 def test_json_lines_go_on_behind_a_broken_line(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_bytes(

@@ -72,7 +72,7 @@ def read(
             meta |= {"annotator": annotator} if annotator else {}
             yield replace(_document(cas, (row_id, wrong), account, layers, label), meta=meta)
         except DataError as error:
-            on_error(error if str(error).startswith(files.root) else DataError(f"{place}: {error}"))
+            on_error(DataError(f"{place}: {error}"))
 
 
 def _load(cassis: Any, files: Files, name: str, data: bytes) -> tuple[Any, set[str | int]]:

@@ -61,6 +61,9 @@ def read(path: Path, *, account: Account, on_error: OnError, documents: Division
     for name, place, data in open_files(path, _SUFFIXES, on_error).each(on_error):
         blocks = list(_blocks(data, place, column, on_error))
         tags = [[tag for _, _, tag in block.rows] for block in blocks]
+        if _tags_first(blocks):
+            on_error(DataError(f"{place}: the first column holds the tags; name it with column=0 (convert: --from-option column=0)"))
+            continue
         prefixed = any(_TAG.fullmatch(tag) for row in tags for tag in row)
         loose = _opens_with_inside(tags)
         for group in _groups(blocks, documents):
@@ -205,12 +208,13 @@ def _row(line: str, column: int, place: str) -> tuple[str | None, str | None]:
     tagged = len(columns) > 1 and (tag in _OUTSIDE or _TAG.fullmatch(tag) is not None)
     if line.startswith("#") and (" " in columns[0] or "=" in columns or not tagged):
         return None, None
-    numbered = len(columns) > 2 and re.fullmatch(r"\d+([-.]\d+)?", columns[0]) and not columns[1].isdigit()
+    numbered = len(columns) > 2 and bool(re.fullmatch(r"\d+([-.]\d+)?", columns[0])) and not columns[1].isdigit()
     if numbered and not columns[0].isdigit():
         return "", None  # CoNLL-U: a range of words that follow one by one, or a word that the text has not.
     if len(columns) < 2 or not -len(columns) <= column < len(columns) or not columns[0]:
         raise DataError(f"{place}: {line!r:.60} has no word and tag; each line must hold both, apart by a tab or spaces")
-    return columns[1] if numbered else columns[0], columns[column].strip()
+    tagged_first = column % len(columns) == numbered
+    return columns[numbered + tagged_first], columns[column].strip()
 
 
 def _groups(blocks: list[_Block], documents: Division) -> list[list[_Block]]:
@@ -225,6 +229,13 @@ def _groups(blocks: list[_Block], documents: Division) -> list[list[_Block]]:
             groups.append([])
         groups[-1].append(block)
     return [group for group in groups if any(block.rows or block.comments or block.broken for block in group)]
+
+
+def _tags_first(blocks: list[_Block]) -> bool:
+    """Whether the tags stand where the words are looked for: all of these are tags, and what is taken for tags are none."""
+    rows = [row for block in blocks for row in block.rows]
+    words = {word for _, word, _ in rows}.difference(_OUTSIDE)
+    return bool(words) and all(map(_TAG.fullmatch, words)) and not any(_TAG.fullmatch(tag) for _, _, tag in rows)
 
 
 def _opens_with_inside(sentences: list[list[str]]) -> bool:
@@ -318,7 +329,7 @@ def _decode(rows: list[tuple[int, str, str]], prefixed: bool, notes: tuple[Accou
         if tag in _OUTSIDE:
             is_open = False
             continue
-        if match is None and (prefixed or not tag):
+        if match is None and (prefixed or not tag or re.fullmatch(r"[BI][-_]?", tag)):
             raise DataError(f"line {line} has the tag {tag!r}; tags read O, or B- or I- with a label")
         prefix, label = match.groups() if match else ("I", tag)
         goes_on = is_open and prefix not in "BSU" and marks[-1][2] == label

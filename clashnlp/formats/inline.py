@@ -17,6 +17,8 @@ from clashnlp.schema import CLASH, Schema
 from clashnlp.types import Document, Relation, Span
 
 _HEADER = re.compile(r"^=====[ \t]+id=(?P<id>\S+)[ \t]+lang=(?P<lang>\S+)(?:[ \t]+source=(?P<source>.*\S))?[ \t]*$", re.MULTILINE)
+# A line that is meant for a header, well made or not.
+_BEGIN = re.compile(r"^=====[ \t]*(?:id|lang)=.*$", re.MULTILINE)
 _OPEN = re.compile(r"\[\[(?P<id>(?P<prefix>[A-Z]+)\d+)(?::(?P<value>\w+))?\|")
 
 
@@ -28,18 +30,21 @@ def read(stream: BinaryIO, source: Source, *, schema: Schema = CLASH, on_error: 
     except DataError as error:
         on_error(error)
         return
-    headers = list(_HEADER.finditer(data))
+    headers = list(_BEGIN.finditer(data))
     if data[: headers[0].start() if headers else None].strip():
         on_error(DataError(f"{place}:1: text before the first header line; a header reads: ===== id=NAME lang=CODE"))
     ends = [header.start() for header in headers[1:]] + [len(data)]
     for header, end in zip(headers, ends, strict=False):
         line = data.count("\n", 0, header.start()) + 1
+        if (named := _HEADER.fullmatch(header[0])) is None:
+            on_error(DataError(f"{place}:{line}: the header {header[0]!r:.60} must read: ===== id=NAME lang=CODE, the id without spaces"))
+            continue
         body = data[header.end() : end].strip("\n")
         try:
-            meta = {"source": header["source"]} if header["source"] else {}
-            document = parse(body, id=header["id"], lang=header["lang"], meta=meta, schema=schema)
+            meta = {"source": named["source"]} if named["source"] else {}
+            document = parse(body, id=named["id"], lang=named["lang"], meta=meta, schema=schema)
         except DataError as error:
-            on_error(DataError(f"{place}:{line}: document {header['id']}: {error}"))
+            on_error(DataError(f"{place}:{line}: document {named['id']}: {error}"))
         else:
             yield document
 

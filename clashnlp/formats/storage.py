@@ -35,7 +35,7 @@ class Files:
 
     def place(self, name: str) -> str:
         """What messages call a file."""
-        return f"{self.root}/{name}"
+        return str(Path(self.root, name))
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.

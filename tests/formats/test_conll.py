@@ -113,6 +113,22 @@ def test_the_column_of_the_tags_can_be_named(load):
     assert "has no word and tag" in load("Iran B-PATRON\n", column=7)[2][0]
 
 
+def test_tags_before_the_words_are_read_where_they_are_named_and_else_refused(load):
+    tagged = "B-FACTION\tHouthi\nI-FACTION\tfighters\nO\tfrom\nB-PATRON\tIran\n"
+    found, _, problems = load(tagged)
+    assert found == [] and "the first column holds the tags; name it with column=0" in problems[0]
+    [document], _, _ = load(tagged, column=0)
+    assert (document.text, spans(document)) == ("Houthi fighters from Iran", [("FACTION", "Houthi fighters"), ("PATRON", "Iran")])
+    [document], _, _ = load("1\tIran\tB-PATRON\n", column=2)
+    assert spans(document) == [("PATRON", "Iran")]
+
+
+@pytest.mark.parametrize("tag", ["B", "B-"])
+def test_tags_without_a_label_are_refused(load, tag):
+    found, _, problems = load(f"Iran\t{tag}\nhit\tO\n")
+    assert found == [] and f"line 1 has the tag {tag!r}" in problems[0]
+
+
 def test_text_lines_give_the_text_back(load):
     text = (
         "# sent_id = s1\n# text = Iran-backed  men, in Marib.\n"
