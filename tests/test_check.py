@@ -150,6 +150,12 @@ def test_clean_data(run):
     assert out.endswith("2 reports: 0 errors, 0 warnings, 1 note\n")
 
 
+def test_nothing_to_check_is_no_clean_data(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text("\n", encoding="utf-8")
+    assert main(["check", str(tmp_path / "a.jsonl")]) == 2
+    assert "a.jsonl: no document to check" in capsys.readouterr().err
+
+
 def test_bad_lines_are_reported_and_the_rest_is_checked(run):
     code, report, out = run(train=["no json\n", '{"text": "ab", "spans": [{"start": 0, "end": 9, "label": "X"}]}\n', "[]\n", OTHER])
     assert code == 1

@@ -151,6 +151,12 @@ def test_evaluate_prints_and_writes_metrics(run, tmp_path, corpus):
     assert metrics["spans"]["gold"] == sum(len(document.spans) for document in corpus[:10])
 
 
+def test_evaluate_tells_what_makes_figures_mean_less(run, tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("text\nSix soldiers died\nSix soldiers died\n", encoding="utf-8")
+    assert run("evaluate", "--data", tmp_path / "a.csv")[0] == 0
+    assert "nothing is marked in the data" in caplog.text and "1 documents have the text of another one" in caplog.text
+
+
 def test_every_command_reads_annotations_as_the_format_that_is_named(run, tmp_path):
     path, done = tmp_path / "gold.dat", tmp_path / "export.dat"
     path.write_text('{"id": "a", "text": "Taiz", "lang": "en", "spans": [{"start": 0, "end": 4, "label": "LOCATION"}]}\n')

@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
         findings.append(Finding("error", "unreadable", message, file=file, line=int(line) if line else None))
 
     entries = list(read_entries(options.inputs, format=options.input_format, on_error=refuse))
+    if not entries and not findings:
+        raise DataError(f"{', '.join(options.inputs)}: no document to check")
     schema = _schema(options.schema, entries)
     for entry in entries:
         findings += [corpus.in_entry(finding, entry) for finding in check_document(entry.document, schema)]

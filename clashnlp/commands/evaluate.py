@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from clashnlp import __version__
@@ -12,6 +14,7 @@ from clashnlp.commands.options import add_input_format, add_model, load_model, p
 from clashnlp.errors import DataError
 from clashnlp.formats import read_documents
 from clashnlp.formats.storage import written_whole
+from clashnlp.types import Document
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     gold = [document for name in options.data for document in read_documents(name, format=options.input_format, on_error=problems)]
     if not gold:
         raise DataError(f"{', '.join(options.data)}: no annotated document to measure on")
+    _warn(gold)
     model = load_model(options)
     predicted = list(progress(model.predict_many(gold, batch_tokens=options.batch_tokens), show=True))
     metrics = evaluate(gold, predicted, model.config.schema)
@@ -50,3 +54,11 @@ def run(options: argparse.Namespace) -> int:
         with written_whole(options.html) as file:
             file.write(page.encode("utf-8", "replace"))
     return INCOMPLETE if problems.count else DONE
+
+
+def _warn(gold: Sequence[Document]) -> None:
+    """Tells what makes figures mean less than they seem to."""
+    if not any(document.spans for document in gold):
+        logging.warning("nothing is marked in the data, so every span that the model finds counts as a mistake")
+    if repeated := len(gold) - len({document.text for document in gold}):
+        logging.warning("%d documents have the text of another one, and count as often as they stand there", repeated)
