@@ -11,6 +11,7 @@ from clashnlp import CLASH, ClashModel, Document
 from clashnlp.cli import main
 from clashnlp.evaluate import scored_keys
 from clashnlp.formats import jsonl, read_documents
+from clashnlp.near import near_groups
 from clashnlp.suggest import expected_mistakes, suggest
 
 REPORT = "Fighters of the Red Brigade shelled the town of Taiz on Monday, killing three soldiers and wounding a driver near the old bridge."
@@ -64,6 +65,14 @@ def test_near_duplicates_are_left_out_and_told(embedded):
     assert [one.analysis.id for one in found.chosen] == ["c"]
     assert sorted(found.done) == ["a", "b", "d"]
     assert found.duplicates == ()
+
+
+def test_a_round_up_is_no_duplicate_of_a_report_that_it_repeats(embedded, posts):
+    """In `near` it is one, since it would leak; but most of it is new to the model."""
+    round_up = Document("\n".join([REPORT, *(post.text for post in posts[:6])]), "round-up")
+    assert near_groups([REPORT, round_up.text])
+    found = suggest(embedded, [round_up], done=[Document(REPORT)])
+    assert ([one.analysis.id for one in found.chosen], found.done) == (["round-up"], ())
 
 
 def test_different_events_in_one_style_are_no_duplicates(embedded, posts):
