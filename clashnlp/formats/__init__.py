@@ -118,7 +118,8 @@ def sources(path: str | Path, *, format: str | None = None, on_error: OnError = 
         yield path, kind
     elif kind is None:
         unknown = path.suffix or "a file without suffix"
-        on_error(DataError(f"{path}: no reader for {unknown}; rename it, or name its format with --input-format: {', '.join(FORMATS)}"))
+        remedy = "unpack it" if path.suffix.lower() == ".zip" else "rename it"
+        on_error(DataError(f"{path}: no reader for {unknown}; {remedy}, or name its format with --input-format: {', '.join(FORMATS)}"))
 
 
 def write(documents: Iterable[Document], path: str | Path, *, format: str | None = None, **options: Any) -> Account:

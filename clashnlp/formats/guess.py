@@ -30,6 +30,17 @@ TOOL_SUFFIXES = {
 # These hold annotations of several tools.
 _SHARED = (".json", ".zip")
 _HEAD = 1 << 16
+# What a zip holds, in the order in which its suffixes tell.
+_IN_ZIPS = {
+    ".ann": "brat",
+    ".xmi": "cas",
+    ".zip": "cas",
+    ".tsv": "webanno",
+    ".jsonl": "doccano",
+    ".spacy": "docbin",
+    **{suffix: kind for suffix, kind in TOOL_SUFFIXES.items() if kind == "conll"},
+    ".json": "labelstudio",
+}
 # Of the annotations of target storages, Label Studio writes one a file, with the task inside.
 _SIGNS = (
     *(("cas", sign) for sign in (b'"%FEATURE_STRUCTURES"', b'"%TYPES"')),
@@ -56,10 +67,10 @@ def format_of(path: Path) -> str | None:
             if head.strip() in (b"", b"[]"):
                 head = _SIGNS[-1][1]  # An export of nothing; the reader says so.
             told = next((kind for kind, sign in _SIGNS if sign in head), None)
-            return told or (_of_lines(path, sure=True) if head.lstrip().startswith(b"{") else None)
+            return told or (_of_file(path, sure=True) if head.lstrip().startswith(b"{") else None)
         if suffix == ".tsv":
             return "webanno" if head.removeprefix(b"\xef\xbb\xbf").startswith(b"#FORMAT=WebAnno TSV") else "csv"
-        return _of_lines(path) or "jsonl"
+        return _of_file(path) or "jsonl"
     return SUFFIXES.get(suffix)
 
 
@@ -84,21 +95,25 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() in known)
 
 
-def _of_lines(path: Path, *, sure: bool = False) -> str | None:
+def _of_file(path: Path, *, sure: bool = False) -> str | None:
+    with path.open("rb") as file:
+        return _of_lines(file, sure=sure)
+
+
+def _of_lines(lines: Iterable[bytes], *, sure: bool = False) -> str | None:
     """JSON Lines are ours, doccano's or Prodigy's: what the first object holds that has annotations tells them apart.
 
-    None where nothing does, or, to be `sure`, where the file does not begin with a line of JSON that holds a text.
+    None where nothing does, or, to be `sure`, where they do not begin with a line of JSON that holds a text.
     """
-    with path.open("rb") as file:
-        for line in filter(bytes.strip, file):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                return None
-            if not isinstance(row, dict) or (sure and not isinstance(row.get("text"), str)):
-                return None
-            if kind := _of_row(row):
-                return kind
+    for line in filter(bytes.strip, lines):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(row, dict) or (sure and not isinstance(row.get("text"), str)):
+            return None
+        if kind := _of_row(row):
+            return kind
     return None
 
 
@@ -119,14 +134,12 @@ def _of_row(row: dict[str, Any]) -> str | None:
 def _of_zip(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile:
-        return None
-    inside = {Path(name).suffix.lower() for name in names if not name.startswith("__MACOSX/")}
-    return _first(inside, {".ann": "brat", ".xmi": "cas", ".zip": "cas", ".tsv": "webanno", ".jsonl": "doccano", ".spacy": "docbin"}) or (
-        "labelstudio" if ".json" in inside else None
-    )
-
-
-def _first(found: Iterable[str], kinds: dict[str, str]) -> str | None:
-    return next((kind for suffix, kind in kinds.items() if suffix in found), None)
+            names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+            inside = {Path(name).suffix.lower(): name for name in names}
+            kind = next((kind for suffix, kind in _IN_ZIPS.items() if suffix in inside), None)
+            if kind == "doccano":
+                with archive.open(inside[".jsonl"]) as lines:
+                    kind = _of_lines(lines) or kind
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        return None  # Damaged, encrypted, or packed in a way that Python does not know.
+    return None if kind == "jsonl" else kind

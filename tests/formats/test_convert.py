@@ -260,6 +260,21 @@ def test_json_files_that_are_no_export(run, tmp_path):
         assert code == 2 and message in err, name
 
 
+def test_zips_are_told_by_what_their_files_hold(run, tmp_path):
+    rows = {"doccano": {"text": TEXT, "label": [[2, 17, "FACTION"]]}, "prodigy": {"text": TEXT, "spans": [], "answer": "accept"}}
+    files = {kind: ("a.jsonl", json.dumps(row)) for kind, row in rows.items()}
+    files |= {"conll": ("a.conll", "Iran\tB-PATRON\n"), "jsonl": ("a.jsonl", json.dumps(DOCUMENT.to_dict())), "none": ("a.txt", TEXT)}
+    for kind, (name, data) in files.items():
+        with zipfile.ZipFile(tmp_path / f"{kind}.zip", "w") as archive:
+            archive.writestr(name, data)
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04")
+    for kind in ("doccano", "prodigy", "conll"):
+        assert list(sources(tmp_path / f"{kind}.zip")) == [(tmp_path / f"{kind}.zip", kind)]
+    for kind in ("jsonl", "none", "bad"):
+        code, _, err = run(tmp_path / f"{kind}.zip", tmp_path / "out.jsonl")
+        assert code == 2 and "no reader for .zip; unpack it" in err
+
+
 def test_files_of_several_annotators_in_a_folder_name_them(tmp_path):
     for who, marks in (("amal", [[2, 17, "FACTION"]]), ("omar", [[2, 17, "FACTION"]]), ("unknown", [])):
         (tmp_path / f"{who}.jsonl").write_text(json.dumps({"id": 1, "text": TEXT, "label": marks, "Comments": []}), encoding="utf-8")
