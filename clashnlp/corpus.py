@@ -128,7 +128,7 @@ def annotated_twice(entries: Sequence[Entry], schema: Schema) -> tuple[list[tupl
             pair = (one.document, other.document)
             pairs.append(pair)
             row = agreement([pair], schema)
-            if row["span_f1"] != 1 or row["relation_f1"] not in (None, 1):
+            if not {row["span_f1"], row["relation_f1"]} <= {None, 1}:
                 figures = ", ".join(
                     f"{name} {row[key]:.2f}"
                     for name, key in (("span F1", "span_f1"), ("kappa", "kappa"), ("relation F1", "relation_f1"))

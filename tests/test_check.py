@@ -225,6 +225,12 @@ def test_annotators_are_compared(run):
     assert run(both=[ONE, ONE])[1]["agreement"] is None
 
 
+def test_annotations_for_other_labels_do_not_disagree(run):
+    partly = Document(TEXT, "two", "en", (MARIB,), labels=("LOCATION",))
+    _, report, _ = run("--annotators", a=[Document(TEXT, "one", "en", (HOUTHI,), labels=("FACTION",))], b=[partly])
+    assert "disagreement" not in report["kinds"] and report["agreement"]["pairs"] == 1
+
+
 def test_names_under_two_labels(run):
     state = Document(TEXT, "two", "en", (span("Iran", "FACTION"),))
     _, report, _ = run(train=[ONE, ONE, state])

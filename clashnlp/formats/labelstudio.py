@@ -264,7 +264,7 @@ def _text_key(data: Mapping[str, Any], keys: tuple[str | None, str | None], regi
     key = next((key for key in ("text", usual) if key in best), best[0] if len(best) == 1 else None)
     if key is None:
         names = ", ".join(data)
-        raise DataError(f"which of the data is the text? Name it as the configuration does (--from-option text_key=NAME): {names}")
+        raise DataError(f"which of the data is the text? Name it as the configuration does (convert --from-option text_key=NAME): {names}")
     return key
 
 
