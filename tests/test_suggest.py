@@ -10,7 +10,7 @@ from conftest import ROOT
 from clashnlp import CLASH, ClashModel, Document
 from clashnlp.cli import main
 from clashnlp.evaluate import scored_keys
-from clashnlp.formats import jsonl, read_documents
+from clashnlp.formats import jsonl, read_documents, write
 from clashnlp.near import near_groups
 from clashnlp.suggest import expected_mistakes, suggest
 
@@ -122,6 +122,13 @@ def test_label_studio_gets_predictions_with_scores(files, tmp_path, capsys):
     assert all(0 < mark["score"] <= 1 for mark in marks)
     assert tasks[0]["data"]["url"].startswith("u")
     assert '<Relation value="BACKED_BY"/>' in (tmp_path / "tasks.config.xml").read_text(encoding="utf-8")
+
+
+def test_those_that_are_done_may_be_a_folder_of_exports(files, tmp_path, posts, capsys):
+    (tmp_path / "exports").mkdir()
+    write([posts[5]], tmp_path / "exports" / "a.json", format="labelstudio")
+    assert main(["suggest", str(files[0]), "--to", "jsonl", "-o", str(tmp_path / "o.jsonl"), "--done", str(tmp_path / "exports")]) == 0
+    assert "left out 1: near those that are done (post-en-06)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("tool", ["doccano", "prodigy", "brat", "webanno", "jsonl"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 
 from clashnlp.commands.files import DONE, INCOMPLETE, Problems, check_output, progress, read_reports
 from clashnlp.commands.options import add_input_format, add_inputs, add_model, load_model, positive
 from clashnlp.errors import DataError
 from clashnlp.formats import WRITERS, labelstudio, read_documents, write
+from clashnlp.types import Document
 
 _SHOWN = 5
 
@@ -35,8 +35,10 @@ def run(options: argparse.Namespace) -> int:
 
     check_output(options.output, [*options.inputs, *options.done])
     problems = Problems()
-    earlier = (read_documents(name, format=options.done_format, annotated=False, on_error=problems) for name in options.done)
-    done = list(itertools.chain.from_iterable(earlier))
+    done: list[Document] = []
+    for name in options.done:
+        # What is marked in a file does not matter here, and need not be right; in folders it shows which files are exports of a tool.
+        done += read_documents(name, format=options.done_format, annotated=Path(name).is_dir(), on_error=problems)
     model = load_model(options)
     reports = (report for report in read_reports(options, problems) if report.text.strip())
     found = suggest(model, progress(reports, show=True), number=options.number, done=done)
