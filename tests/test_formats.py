@@ -217,6 +217,13 @@ def test_inline_notation_refuses_what_it_cannot_hold(document):
         inline.write(document)
 
 
+def test_labels_without_a_mark_are_refused(tmp_path):
+    own = Document("ab", "x", "en", (Span(0, 1, "PERSON", "a", "T1"),))
+    with pytest.raises(DataError, match="there is no mark for PERSON, but only for FACTION"):
+        inline.write(own)
+    assert inline.write_all([own, Document("c", "y", "en")], tmp_path / "a.inline").documents == 1
+
+
 def test_broken_tables(tmp_path):
     problems = []
     (tmp_path / "a.csv").write_text("id,text\n1,a\n2,b,c\n3,d\n", encoding="utf-8")

@@ -260,10 +260,14 @@ def _lines(document: Document, account: Account) -> tuple[str, Document]:
 
 
 def _word(name: str, account: Account, place: str) -> str:
-    word = re.sub(r"\s+", "_", name) or "_"
+    word = _plain(name)
     if word != name:
         account.repair("names with white space, written with _", place)
     return word
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\s+", "_", name) or "_"
 
 
 def _configuration(documents: Iterable[Document]) -> str:
@@ -273,14 +277,14 @@ def _configuration(documents: Iterable[Document]) -> str:
     values: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for document in documents:
         for span in document.spans:
-            labels[re.sub(r"\s+", "_", span.label)] = None
+            labels[_plain(span.label)] = None
             for name, value in span.attributes.items():
                 if name not in (_NOTE, _REFERENCE):
-                    carriers, found = values.setdefault(re.sub(r"\s+", "_", name), ({}, {}))
-                    carriers[span.label] = found[value] = None
+                    carriers, found = values.setdefault(_plain(name), ({}, {}))
+                    carriers[_plain(span.label)] = found[value] = None
         for relation in document.relations:
-            heads, tails = ends.setdefault(re.sub(r"\s+", "_", relation.label), ({}, {}))
-            heads[relation.head.label] = tails[relation.tail.label] = None
+            heads, tails = ends.setdefault(_plain(relation.label), ({}, {}))
+            heads[_plain(relation.head.label)] = tails[_plain(relation.tail.label)] = None
     relations = [f"{label}\tArg1:{'|'.join(heads)}, Arg2:{'|'.join(tails)}" for label, (heads, tails) in ends.items()]
     attributes = [f"{name}\tArg:{'|'.join(carriers)}, Value:{'|'.join(found)}" for name, (carriers, found) in values.items()]
     sections = {"entities": list(labels), "relations": relations, "events": [], "attributes": attributes}

@@ -221,7 +221,7 @@ def write(documents: Iterable[Document], path: Path, *, json: bool = False) -> A
 
 
 def _files(cassis: Any, documents: Iterable[tuple[str, Document]], suffix: str, account: Account) -> Iterator[tuple[str, bytes]]:
-    types = _types(cassis)
+    names: dict[str, None] = {}
     for stem, document in documents:
         note_losses(document, account, meta=("annotator",), lang=True, scores=True)
         held = [*(s.label for s in document.spans), *(v for s in document.spans for v in s.attributes.values()), str(document.id)]
@@ -229,13 +229,16 @@ def _files(cassis: Any, documents: Iterable[tuple[str, Document]], suffix: str, 
         if suffix == ".xmi" and any(_NO_XML.search(value) for value in held):
             account.drop("documents with control characters, which XML cannot hold and JSON can", str(document.id))
             continue
-        cas = _made(cassis, types, account.use(document), account)
+        known = names_of_attributes(document, document.spans, account)
+        names.update(dict.fromkeys(known))
+        cas = _made(cassis, account.use(document), known)
         yield f"{stem}{suffix}", (cas.to_json() if suffix == ".json" else cas.to_xmi()).encode()
     if suffix == ".xmi":
-        yield "TypeSystem.xml", types.to_xml().encode()
+        yield "TypeSystem.xml", _types(cassis, names).to_xml().encode()
 
 
-def _types(cassis: Any) -> Any:
+def _types(cassis: Any, names: Iterable[str]) -> Any:
+    """The types, with these attributes of spans; each document has its own, since those that are in use take no further attribute."""
     types = cassis.TypeSystem()
     types.create_type(_TOKEN, _ANNOTATION)
     types.create_type(_SENTENCE, _ANNOTATION)
@@ -248,10 +251,13 @@ def _types(cassis: Any) -> Any:
     for one in (span, relation):
         types.create_feature(one, "label", _STRING)
         types.create_feature(one, "score", _DOUBLE)
+    for name in names:
+        types.create_feature(span, name, _STRING)
     return types
 
 
-def _made(cassis: Any, types: Any, document: Document, account: Account) -> Any:
+def _made(cassis: Any, document: Document, known: list[str]) -> Any:
+    types = _types(cassis, known)
     cas = cassis.Cas(typesystem=types, sofa_string=document.text, sofa_mime="text/plain")
     annotator = document.meta.get("annotator")
     named = {"documentTitle": str(document.id), "documentId": str(annotator) if annotator else str(document.id)}
@@ -262,10 +268,6 @@ def _made(cassis: Any, types: Any, document: Document, account: Account) -> Any:
         cas.add(types.get_type(_SENTENCE)(begin=tokens[sentence[0]][0], end=tokens[sentence[-1]][1]))
     cas.add_all([types.get_type(_TOKEN)(begin=start, end=end) for start, end in tokens])
     layer = types.get_type(SPAN_LAYER)
-    known = names_of_attributes(document, document.spans, account)
-    for name in known:
-        if layer.get_feature(name) is None:
-            types.create_feature(layer, name, _STRING)
     made = {}
     for span in ordered(document.spans):
         values = {name: value for name, value in span.attributes.items() if name in known}

@@ -111,6 +111,8 @@ def write(document: Document, *, schema: Schema = CLASH) -> str:
     """
     if re.search(r"\[\[|\]\]|\n---|^=====", document.text, re.MULTILINE):
         raise DataError(f"document {document.id!r}: its text holds [[, ]], ===== or ---, which the inline notation uses for itself")
+    if unknown := sorted({span.label for span in document.spans}.difference(schema.labels)):
+        raise DataError(f"document {document.id!r}: there is no mark for {', '.join(unknown)}, but only for {', '.join(schema.labels)}")
     prefixes = schema.id_prefixes()
     counts = dict.fromkeys(schema.labels, 0)
     names: dict[str, str] = {}

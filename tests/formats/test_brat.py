@@ -264,6 +264,13 @@ def test_one_file(tmp_path):
         brat.write([document], tmp_path / "x.txt")
 
 
+def test_labels_of_several_words_have_one_name_in_all_files(tmp_path):
+    one, other = Span(0, 1, "ARMED GROUP", "a", "T1", attributes={"kind": "x"}), Span(2, 3, "STATE ACTOR", "b", "T2")
+    brat.write([Document("a b", "d", None, (one, other), (Relation(one, other, "BACKED BY"),))], tmp_path / "out")
+    text = (tmp_path / "out" / "annotation.conf").read_text(encoding="utf-8")
+    assert "BACKED_BY\tArg1:ARMED_GROUP, Arg2:STATE_ACTOR\n" in text and "kind\tArg:ARMED_GROUP, Value:x\n" in text
+
+
 def test_the_configuration_names_what_was_used(tmp_path):
     put(tmp_path, "x", TEXT, SAMPLE[:4] + SAMPLE[6:7] + ["A1\toutcome T3 killed"])
     brat.write(reading(tmp_path)[0], tmp_path / "out")

@@ -205,6 +205,15 @@ BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "
 <!ENTITY s SYSTEM "file:///etc/hostname">]>"""
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_documents_may_have_attributes_that_those_before_lack(tmp_path, as_json):
+    values = [{}, {"outcome": "killed"}, {"note": "b", "outcome": "wounded"}]
+    given = [Document("ab", f"d{at}", None, (Span(0, 2, "CASUALTY", "ab", "1", attributes=row),)) for at, row in enumerate(values)]
+    assert cas.write(given, tmp_path / "out", json=as_json).dropped == {}
+    found, _, problems = reading(tmp_path / "out")
+    assert ([dict(document.spans[0].attributes) for document in found], problems) == (values, [])
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
