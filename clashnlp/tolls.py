@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from clashnlp import casualties
+from clashnlp import casualties, numerals
 from clashnlp.numerals import fold
 from clashnlp.types import Count, Kind, Span, Toll
 
@@ -91,12 +91,32 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
 
 
 def total(tolls: Iterable[Toll]) -> tuple[int, int | None] | None:
-    """The range that covers all these tolls, as claims of one number; None without any."""
-    counts = [toll.count for toll in tolls]
-    if not counts:
+    """The range that covers what the sources say of one number; None without any toll.
+
+    A source agrees with itself, so its largest number holds. Who names no number ("dozens") contradicts nobody who names one.
+    """
+    voices: dict[str | None, list[Count]] = {}
+    kept = list(tolls)
+    numbers = [toll.count for toll in kept if not is_vague(toll)]
+    for toll in kept:
+        if not is_vague(toll) or all(one.high is not None and one.high < toll.count.low for one in numbers):
+            voices.setdefault(toll.claimant, []).append(toll.count)
+    ranges = [_agreed(counts) for counts in voices.values()]
+    highs = [high for _, high in ranges]
+    if not ranges:
         return None
-    highs = [one.high for one in counts]
-    return min(one.low for one in counts), None if None in highs else max(high for high in highs if high is not None)
+    return min(low for low, _ in ranges), None if None in highs else max(high for high in highs if high is not None)
+
+
+def is_vague(toll: Toll) -> bool:
+    """Whether the toll names no number, only "dozens", "several" or a plural."""
+    return toll.count.high is None and not any(numerals.find(span.text) for span in toll.spans)
+
+
+def _agreed(counts: list[Count]) -> tuple[int, int | None]:
+    """The range that agrees with all that one source says, its largest number at least."""
+    low = max(one.low for one in counts)
+    return low, min((one.high for one in counts if one.high is not None and one.high >= low), default=None)
 
 
 def added(ranges: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
@@ -112,7 +132,7 @@ def _toll(group: list[Statement]) -> Toll:
     counted = numbered if numbered and sum(one.low for one in numbered) >= max(len(named), 2) else numbered + named
     low, high = added([(one.low, one.high) for one in counted])
     names = tuple(dict.fromkeys(name for one in named for name in one.names))
-    kinds = {one.count.kind for one in group} - {"unknown"}
+    kinds = {one.count.kind for one in group}
     kind: Kind = next(iter(kinds)) if len(kinds) == 1 else "unknown"
     first = group[0]
     by = next((one.by for one in group if one.by is not None), None)
@@ -135,7 +155,7 @@ def _merged(toll: Toll, first: Span, tolls: list[Toll]) -> bool:
         else:
             same = False
         part = bool(toll.count.names) and not other.count.names and (high is None or toll.count.low <= high)
-        told = any(fold(first.text) == fold(span.text) for span in other.spans)
+        told = toll.count.low <= low and any(fold(first.text) == fold(span.text) for span in other.spans)
         more = _OTHERS.search(fold(first.text)) is not None and not apart and not told
         if told and not apart:
             tolls[at] = _union(other, toll, low, high)
