@@ -322,7 +322,8 @@ def _record(clash: _Clash, number: int, report: _Report, published: datetime.dat
     sides.sort(key=lambda side: min(report.parties[party].spans[0].start for party in side))
     sentences = sorted(clash.sentences)
     bounds = [(int(report.bounds[at, 0]), int(report.bounds[at, 1])) for at in sentences]
-    named = {bound: claims.claimant(text, *bound, lang=lang) for bound in bounds}
+    named = {bound: claim for bound in bounds if (claim := claims.claimant(text, *bound, lang=lang)) is not None}
+    voices = claims.voices(claim.name for claim in named.values())
     dates = (claims.date(text[start:end], reference=published) for start, end in bounds)
     day = next((found for found in dates if found is not None), None)
     side_of = {party: at for at, side in enumerate(sides) for party in side}
@@ -335,13 +336,13 @@ def _record(clash: _Clash, number: int, report: _Report, published: datetime.dat
         number=number,
         sides=tuple(tuple(_party(party, report) for party in sorted(side)) for side in sides),
         sites=tuple(_site(report.sites[site], report.lang) for site in sorted(clash.sites, key=report.breadth)),
-        tolls=tuple(tolls.collect(_statements(clash, report, side_of, named, bounds))),
+        tolls=tuple(tolls.collect(_statements(clash, report, side_of, named, voices))),
         denials=tuple(
             (int(start), int(end)) for start, end in report.bounds[around] if claims.denies(text, int(start), int(end), lang=lang)
         ),
         sentences=tuple(bounds),
         date=None if day is None else day.isoformat(),
-        claimants=tuple(dict.fromkeys(claim.name for claim in named.values() if claim is not None)),
+        claimants=tuple(dict.fromkeys(voices.values())),
         score=min(clash.scores, default=None),
     )
 
@@ -350,8 +351,8 @@ def _statements(
     clash: _Clash,
     report: _Report,
     side_of: dict[int, int],
-    named: dict[tuple[int, int], claims.Claim | None],
-    bounds: list[tuple[int, int]],
+    named: dict[tuple[int, int], claims.Claim],
+    voices: dict[str, str],
 ) -> list[tolls.Statement]:
     found = []
     text = report.document.text
@@ -361,8 +362,9 @@ def _statements(
             label: [side_of[report.party_of[tail]] for tail in report.tail(label, span) if report.party_of.get(tail) in side_of]
             for label in (_OF, _BY)
         }
-        bound = next(bound for bound in bounds if bound[0] <= span.start < bound[1])
-        claim = named[bound]
+        begin, end = report.bounds[report.sentence(span)]
+        bound = (int(begin), int(end))
+        claim = named.get(bound)
         inside = any(one.start >= span.start and one.end <= span.end for one in report.document.of("FACTION"))
         count = tolls.count(span, lang=report.lang, combatants=inside or bool(ends[_OF]))
         before = max((one.end for one in casualties if bound[0] <= one.start and one.end <= span.start), default=bound[0])
@@ -370,7 +372,7 @@ def _statements(
         if count is not None:
             # A toll of both sides together is nobody's own.
             side, by = (ends[label][0] if len(set(ends[label])) == 1 else None for label in (_OF, _BY))
-            source = claim.name if claim is not None and claim.since <= span.start else None
+            source = voices[claim.name] if claim is not None and claim.since <= span.start else None
             found.append(tolls.Statement(span, count, side, by, source, bound, part))
     return found
 

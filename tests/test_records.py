@@ -210,6 +210,17 @@ def test_a_report_without_a_clash_has_no_records():
         ("en", "Five people died, the army said on Monday.", "army"),
         ("ar", "وقال المرصد السوري إن خمسة أشخاص قتلوا.", "المرصد السوري"),
         ("ar", "قتل خمسة أشخاص بحسب مصدر طبي.", "مصدر طبي"),
+        ("ar", "وفق ما أفاد المرصد المحلي، قتل خمسة أشخاص.", "المرصد المحلي"),
+        ("ar", "قتل خمسة أشخاص حسبما ذكرت مصادر طبية.", "مصادر طبية"),
+        ("ar", "وأفاد المرصد المحلي، الثلاثاء، بمقتل خمسة أشخاص.", "المرصد المحلي"),
+        ("ar", "وقالت مصادر ميدانية، إن خمسة أشخاص قتلوا.", "مصادر ميدانية"),
+        ("ar", 'وأفاد مراسل "صوت الجبل" بمقتل خمسة أشخاص.', "مراسل"),
+        ("ar", "وأكدت مصادر أمنية مقتل خمسة أشخاص.", "مصادر أمنية"),
+        ("ar", "قتل خمسة أشخاص، بحسب مصدر أمني الأحد.", "مصدر أمني"),
+        ("ar", "وأضاف أن المعارك أسفرت عن مقتل خمسة أشخاص.", None),
+        ("en", "Five people died, the valley watch had earlier said.", "valley watch"),
+        ("en", "Meanwhile the hill hospital said five people died.", "hill hospital"),
+        ("fa", "طبق اعلام وزارت بهداشت، پنج نفر کشته شدند.", "وزارت بهداشت"),
         ("tr", "Valiliğe göre beş kişi öldü.", "Valiliğ"),
         ("tr", "Valilikten yapılan açıklamada beş kişinin öldüğü belirtildi.", "Valilik"),
         ("fa", "به گزارش خبرگزاری، پنج نفر کشته شدند.", "خبرگزاری"),
@@ -260,6 +271,11 @@ WEDNESDAY = datetime.date(2026, 11, 18)
         ("on 20 December", "2025-12-20"),
         ("on 31 February 2018", None),
         ("no day at all", None),
+        ("the siege that has gone on since Monday", None),
+        ("القصف المستمر منذ مساء الجمعة", None),
+        ("المعارك الدائرة منذ 3 مارس 2018 تجددت أمس", "2026-11-17"),
+        ("3 Mart'tan beri süren kuşatma", None),
+        ("محاصره‌ای که از روز جمعه ادامه دارد", None),
     ],
 )
 def test_dates(text, expected):
@@ -342,3 +358,17 @@ def test_a_headline_claims_nothing_and_too_is_no_name():
     assert claims.claimant(text, 0, len(text), lang="en") is None
     text = "دیده‌بان محلی هم اعلام کرد که دو تن کشته شدند."
     assert claims.claimant(text, 0, len(text), lang="fa").name == "دیده‌بان محلی"
+
+
+def test_a_source_named_in_short_is_the_one_named_in_full():
+    (record,), _ = read("""
+[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|Ten [[F3|Lions]]]] died, according to the Valley Watch of Saraqib.
+According to the Watch, [[C2:killed|four [[F4|Lions]]]] of these were children.
+---
+F1 CLASHED_WITH F2
+C1 SUFFERED_BY F3
+C2 SUFFERED_BY F4
+""")
+    assert record.claimants == ("Valley Watch of Saraqib",)
+    assert tolls.total(record.tolls) == (10, 10)
+    assert claims.voices(["Hale", "Adam Hale", "the army"]) == {"Hale": "Adam Hale", "Adam Hale": "Adam Hale", "the army": "the army"}
