@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,6 @@ Linker = Callable[[Span], Actor | None]
 
 # Relations that say who stands against whom, and where.
 _FOUGHT, _BY, _OF, _IN, _BACKED = "CLASHED_WITH", "INFLICTED_BY", "SUFFERED_BY", "LOCATED_IN", "BACKED_BY"
-_OWN_WAW = re.compile(r"و(?:حد|لاي|زار|اشنطن|ادي|كال|فاق|لد|رشفان|سط|طن|جه|اغنر|قاي|ثوار|ائل|ليد)")
 
 
 @dataclass(slots=True)
@@ -83,8 +81,13 @@ class _Report:
         index: dict[tuple[str, object], int] = {}
         group: dict[Span, int] = {}
         names = {fold(span.text) for span in spans}
-        for span in spans:
-            actor = link(span) if span.label == "FACTION" else None
+        actors_of = {span: link(span) for span in spans if span.label == "FACTION"}
+        for one in spans:
+            # "The resistance" is the one that was named in full.
+            span, last = one, None
+            while span is not last and span in actors_of and actors_of[span] is None:
+                span, last = _fuller(span, spans, self.lang), span
+            actor = actors_of.get(span)
             place = located.get(span)
             if actor is not None:
                 key: tuple[str, object] = ("actor", actor.id)
@@ -95,8 +98,8 @@ class _Report:
             if key not in index:
                 index[key] = len(entities)
                 entities.append(_Entity(actor=actor, place=place))
-            group[span] = index[key]
-            entities[group[span]].spans.append(span)
+            group[one] = index[key]
+            entities[group[one]].spans.append(one)
         return group
 
     def sentence(self, span: Span) -> int:
@@ -134,8 +137,16 @@ def read(document: Document, *, published: datetime.date | None = None) -> list[
     # An army without a name is that of the country that the report mostly speaks of.
     countries = [country for country, _ in Counter(place.country for place in located.values() if place is not None).most_common(1)]
 
-    def link(span: Span) -> Actor | None:
+    def found(span: Span) -> Actor | None:
         return actors.link(span.text, label=span.label, lang=lang, countries=countries)
+
+    fighting = {actor.id for span in document.of("FACTION") if (actor := found(span)) is not None}
+
+    def link(span: Span) -> Actor | None:
+        actor = found(span)
+        # A state that fights does so with its army, if the report names that as well.
+        army = actors.army(actor.id) if actor is not None and actor.kind == "state" and span.label == "FACTION" else None
+        return army if army is not None and army.id in fighting else actor
 
     return records(document, located=located, link=link, published=_own_date(document) or published)
 
@@ -194,12 +205,24 @@ def _lies_in(inner: Place | None, outer: Place | None) -> bool:
 
 def _bare(text: str, lang: str, names: set[str]) -> str:
     """The folded name; without an Arabic clitic where the name without it stands in the report as well."""
-    key = fold(text)
+    key = fold(places.bare(text, lang))
     if lang == "ar" and key[:1] in "وفبلك":
         for rest in (key[1:], "ال" + key[2:] if key.startswith("لل") else key[1:]):
             if rest in names:
                 return rest
     return key.removeprefix("the ")
+
+
+def _fuller(span: Span, spans: list[Span], lang: str) -> Span:
+    """The span that names the same party in more words, behind its name or (English, Turkish) before it; the span itself if none does."""
+    words = actors.fold(places.bare(span.text, lang)).split()
+
+    def fuller(other: Span) -> bool:
+        longer = actors.fold(places.bare(other.text, lang)).split()
+        return len(longer) > len(words) > 0 and words == (longer[: len(words)] if lang in ("ar", "fa") else longer[-len(words) :])
+
+    before = [other for other in spans if other.start < span.start and fuller(other)]
+    return before[-1] if before else next((other for other in spans if fuller(other)), span)
 
 
 def _edges(report: _Report) -> list[_Clash]:
@@ -382,10 +405,19 @@ def _party(party: int, report: _Report) -> Party:
     patrons: dict[str, _Entity] = {}
     for tail in itertools.chain.from_iterable(report.tail(_BACKED, span) for span in entity.spans):
         actor = report.link(tail)
+        if _own(entity.actor, actor):
+            continue
         backer = patrons.setdefault(actor.id if actor else _bare(tail.text, report.lang, set()), _Entity(actor=actor))
         backer.spans.append(tail)
     backing = tuple(Party(_name(backer, report.lang), tuple(backer.spans), backer.actor) for backer in patrons.values())
     return Party(_name(entity, report.lang), tuple(entity.spans), entity.actor, backing)
+
+
+def _own(actor: Actor | None, backer: Actor | None) -> bool:
+    """Whether a backer is the party itself, or the state whose force it is."""
+    if actor is None or backer is None:
+        return False
+    return actor.id == backer.id or (actor.kind == "state_force" and actor.countries[:1] == (backer.id,))
 
 
 def _site(entity: _Entity, lang: str) -> Site:
@@ -395,6 +427,4 @@ def _site(entity: _Entity, lang: str) -> Site:
 def _name(entity: _Entity, lang: str) -> str:
     if entity.actor is not None:
         return entity.actor.name
-    longest = max((span.text for span in entity.spans), key=len)
-    # "And the army" is the army; but many Arabic names begin with that letter.
-    return longest[1:] if lang == "ar" and longest.startswith("و") and not _OWN_WAW.match(longest) else longest
+    return max((places.bare(span.text, lang) for span in entity.spans), key=len)

@@ -6,6 +6,7 @@ import pytest
 
 from clashnlp import claims, places, tolls
 from clashnlp.formats import inline
+from clashnlp.records import read as package_read
 from clashnlp.records import records
 from clashnlp.types import Actor, Count, Document
 
@@ -23,6 +24,12 @@ def link(span):
 def read(marked: str, *, lang: str = "en", published: datetime.date | None = None):
     document: Document = inline.parse(marked.strip("\n"), id="r", lang=lang)
     return records(document, located=places.geocode(document), link=link, published=published), document
+
+
+def parties(marked: str, *, lang: str) -> list[list[tuple[str, ...]]]:
+    """Every party with its patrons, as the package's own tables name them."""
+    found = package_read(inline.parse(marked, id="r", lang=lang))
+    return [[(party.name, *(patron.name for patron in party.patrons)) for party in side] for record in found for side in record.sides]
 
 
 def sides(record) -> list[list[str]]:
@@ -372,3 +379,56 @@ C2 SUFFERED_BY F4
     assert record.claimants == ("Valley Watch of Saraqib",)
     assert tolls.total(record.tolls) == (10, 10)
     assert claims.voices(["Hale", "Adam Hale", "the army"]) == {"Hale": "Adam Hale", "Adam Hale": "Adam Hale", "the army": "the army"}
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "second", "name"),
+    [
+        ("en", "Turkey", "Turkish army", "Turkish Armed Forces"),
+        ("ar", "تركيا", "الجيش التركي", "Turkish Armed Forces"),
+        ("tr", "Türkiye", "Türk ordusu", "Turkish Armed Forces"),
+        ("fa", "ترکیه", "ارتش ترکیه", "Turkish Armed Forces"),
+        ("en", "Turkey", "Turkey", "Turkey"),
+    ],
+)
+def test_a_state_and_its_army_are_one_party(lang, first, second, name):
+    text = f"[[F1|{first}]], [[F2|Lions]]. [[F3|{second}]], [[F4|Lions]].\n---\nF1 CLASHED_WITH F2\nF3 CLASHED_WITH F4"
+    assert parties(text, lang=lang) == [[(name,)], [("Lions",)]]
+
+
+def test_nobody_backs_himself_and_no_state_its_own_army():
+    text = "[[P1|Syria]]-backed [[F1|Syrian army]] units and [[P2|Hezbollah]]-led [[F2|Hezbollah]] men fought [[F3|Lions]].\n---\n"
+    text += "F1 BACKED_BY P1\nF2 BACKED_BY P2\nF1 CLASHED_WITH F3\nF2 CLASHED_WITH F3"
+    assert parties(text, lang="en") == [[("Syrian Arab Armed Forces",), ("Hezbollah",)], [("Lions",)]]
+
+
+@pytest.mark.parametrize(
+    ("lang", "full", "short"),
+    [
+        ("ar", "مقاومة الوديان", "والمقاومة"),
+        ("fa", "جبهه دره‌ها", "جبهه"),
+        ("en", "Valley fighters", "fighters"),
+        ("tr", "Vadi direnişi", "direnişi"),
+    ],
+)
+def test_a_party_named_in_short_is_the_one_named_in_full(lang, full, short):
+    text = f"[[F1|{full}]], [[F2|Lions]]. [[F3|{short}]], [[F4|Lions]].\n---\nF1 CLASHED_WITH F2\nF3 CLASHED_WITH F4"
+    assert parties(text, lang=lang) == [[(full,)], [("Lions",)]]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("والساحل الشرقي", "الساحل الشرقي"),
+        ("بالساحل الشرقي", "الساحل الشرقي"),
+        ("للساحل الشرقي", "الساحل الشرقي"),
+        ("وبريف سرمين", "ريف سرمين"),
+        ("لقوات الوديان", "قوات الوديان"),
+        ("بلدة سرمين", "بلدة سرمين"),
+        ("وادي سرمين", "وادي سرمين"),
+        ("بالميرا", "بالميرا"),
+        ("لواء سرمين", "لواء سرمين"),
+    ],
+)
+def test_arabic_names_stand_without_what_is_only_written_on_them(written, name):
+    assert places.bare(written, "ar") == name and places.bare(written, "fa") == written
