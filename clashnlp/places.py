@@ -272,7 +272,7 @@ def _plain(name: str) -> str:
     return re.sub("[ʻʼʽʾʿ‘’`´]", "'", bare).strip("'")
 
 
-def distance(one: Entry, other: Entry) -> float:
+def distance(one: Entry | Place, other: Entry | Place) -> float:
     """Kilometres between two places along a great circle (haversine formula, Sinnott 1984, "Virtues of the haversine")."""
     lat1, lon1, lat2, lon2 = map(math.radians, (one.latitude, one.longitude, other.latitude, other.longitude))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2

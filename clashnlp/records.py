@@ -21,6 +21,12 @@ Linker = Callable[[Span], Actor | None]
 
 # Relations that say who stands against whom, and where.
 _FOUGHT, _BY, _OF, _IN, _BACKED = "CLASHED_WITH", "INFLICTED_BY", "SUFFERED_BY", "LOCATED_IN", "BACKED_BY"
+# A first line of more words is a paragraph.
+_TITLE_WORDS = 25
+# Smaller numbers are alike by chance.
+_TELLING = 4
+_SURELY_TELLING = 10
+_NEAR_KM = 50
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class _Clash:
     sentences: set[int] = field(default_factory=set)
     scores: list[float] = field(default_factory=list)
     casualties: list[Span] = field(default_factory=list)
+    # Whether it is no clash but the toll of a whole war.
+    background: bool = False
 
     @property
     def parties(self) -> set[int]:
@@ -57,6 +65,10 @@ class _Report:
         self.link = link
         self.lang = document.lang or language(document.text)
         self.bounds = sentence_bounds(document.text)
+        first = document.text.lstrip().split("\n", 1)[0]
+        title = len(first) < len(document.text.strip()) and len(first.split()) <= _TITLE_WORDS and not first.rstrip().endswith(".")
+        # So many sentences are the headline.
+        self.headline = int(np.sum(self.bounds[:, 1] <= document.text.index(first) + len(first) + 1)) if title else 0
         self.tails: dict[tuple[str, Span], list[Relation]] = {}
         for relation in document.relations:
             self.tails.setdefault((relation.label, relation.head), []).append(relation)
@@ -64,6 +76,7 @@ class _Report:
         self.party_of = self._grouped(document.of("FACTION"), self.parties, located, link)
         self.sites: list[_Entity] = []
         self.site_of = self._grouped(document.of("LOCATION"), self.sites, located, link)
+        self.numbers = {span: tolls.number(span, lang=self.lang) for span in document.of("CASUALTY")}
         # A site lies in others; only the narrowest says where a clash was.
         self.within = {
             (self.site_of[one.head], self.site_of[one.tail])
@@ -118,6 +131,20 @@ class _Report:
     def together(self, one: set[int], other: set[int]) -> bool:
         """Whether two sets of sites may be one place: they share a site, or one lies in the other's."""
         return any(a == b or (a, b) in self.within or (b, a) in self.within for a in one for b in other)
+
+    def near(self, one: set[int], other: set[int]) -> bool:
+        """Whether two sets of sites may be about one spot: two are near each other, or only about known and in one country."""
+        pairs = [(self.sites[a].place, self.sites[b].place) for a in one for b in other]
+        return any(a is None or b is None or (a.country == b.country and _about(a, b)) for a, b in pairs)
+
+    def told(self, clash: _Clash) -> set[tuple[str | None, int]]:
+        """The outcomes and numbers of the clash's victims that are too large to be another's by chance."""
+        numbers = (self.numbers[span] for span in clash.casualties)
+        return {number for number in numbers if number is not None and number[1] >= _TELLING}
+
+    def narrow(self, sites: set[int]) -> bool:
+        """Whether one of the sites is not a whole country."""
+        return any(place is None or place.precision != "country" for place in (self.sites[site].place for site in sites))
 
     def sites_at(self, spans: Iterable[Span]) -> set[int]:
         """The narrowest sites that these spans are located in."""
@@ -185,9 +212,16 @@ def records(
     # Those that say where or whose come first; a bare number in a headline goes to the clash that is told of below it.
     stated = {span: bool(report.tail(_IN, span) or report.tail(_OF, span) or report.tail(_BY, span)) for span in document.of("CASUALTY")}
     one_of = {span for span in stated if tolls.is_one_of(document.text[report.bounds[report.sentence(span), 0] : span.start])}
-    for span in sorted(stated, key=lambda span: (span in one_of, not stated[span], span.start)):
+
+    def order(span: Span) -> tuple[bool | int, ...]:
+        # Headlines last of all, and before them what is only said to be in a country: they repeat.
+        sites = report.sites_at([span])
+        wide = bool(sites) and not report.narrow(sites)
+        return span in one_of, report.sentence(span) < report.headline, not stated[span], wide, span.start
+
+    for span in sorted(stated, key=order):
         _assign(span, report, clashes, one_of=span in one_of)
-    clashes = [one for one in clashes if one.pairs or one.casualties]
+    clashes = _retold([one for one in clashes if one.pairs or one.casualties], report)
     clashes.sort(key=lambda one: min(one.sentences))
     told = {sentence for one in clashes for sentence in one.sentences}
     return [_record(one, number, report, published, told) for number, one in enumerate(clashes, start=1)]
@@ -201,6 +235,11 @@ def _lies_in(inner: Place | None, outer: Place | None) -> bool:
         # The countryside of a town, as far as the report goes, is where the town is.
         return inner.geonameid is not None and inner.geonameid == outer.geonameid
     return outer.precision == "country" or (outer.precision == "province" and inner.admin1 == outer.admin1 and inner.precision != "country")
+
+
+def _about(one: Place, other: Place) -> bool:
+    """Whether one of two places is an area or a region, or both are near each other."""
+    return not one.precision == other.precision == "exact" or places.distance(one, other) < _NEAR_KM
 
 
 def _bare(text: str, lang: str, names: set[str]) -> str:
@@ -262,9 +301,14 @@ def _merge(edge: _Clash, clashes: list[_Clash], report: _Report) -> None:
     for clash in reversed(clashes):
         same = edge.pairs == clash.pairs if edge.pairs else edge.alone <= clash.parties
         shared = report.together(edge.sites, clash.sites)
-        fits = not edge.sites or not clash.sites or shared
-        near = edge.sentences & clash.sentences
-        if same and (fits or near) and (edge.pairs or shared or near):
+        near = bool(edge.sentences & clash.sentences)
+        if max(clash.sentences) < report.headline <= min(edge.sentences) and (same or clash.parties <= edge.parties):
+            # What a headline tells is told again below it, with the place in other words.
+            clash.sites = clash.sites if shared else edge.sites or clash.sites
+            near = True
+        elif not same:
+            continue
+        if near or shared or (edge.pairs and not (edge.sites and clash.sites)):
             _absorb(clash, edge)
             return
     clashes.append(edge)
@@ -276,6 +320,7 @@ def _absorb(clash: _Clash, other: _Clash) -> None:
     clash.sites |= other.sites
     clash.sentences |= other.sentences
     clash.scores += other.scores
+    clash.casualties += other.casualties
 
 
 def _joined(clashes: list[_Clash], report: _Report) -> list[_Clash]:
@@ -292,6 +337,23 @@ def _joined(clashes: list[_Clash], report: _Report) -> list[_Clash]:
         else:
             joined.append(clash)
     return joined
+
+
+def _retold(clashes: list[_Clash], report: _Report) -> list[_Clash]:
+    """The clashes, those with one number of victims as one, unless places or parties speak against it."""
+    kept: list[_Clash] = []
+    for clash in clashes:
+        for other in kept:
+            number = max((number for _, number in report.told(clash) & report.told(other)), default=0)
+            together = not (clash.sites and other.sites) or report.together(clash.sites, other.sites)
+            alike = together or (number >= _SURELY_TELLING and report.near(clash.sites, other.sites))
+            known = not (clash.parties and other.parties) or clash.parties & other.parties
+            if number and alike and known and len(_sides(clash.pairs | other.pairs)) <= 2:
+                _absorb(other, clash)
+                break
+        else:
+            kept.append(clash)
+    return kept
 
 
 def _sides(pairs: set[tuple[int, int]]) -> list[set[int]]:
@@ -321,18 +383,30 @@ def _assign(span: Span, report: _Report, clashes: list[_Clash], *, one_of: bool)
     parties = {report.party_of[tail] for label in (_OF, _BY) for tail in report.tail(label, span) if tail in report.party_of}
     sites, sentence = report.sites_at([span]), report.sentence(span)
 
+    number = report.numbers[span]
+    background = not parties and tolls.is_background(report.document.text[slice(*report.bounds[sentence])])
+
     def fit(clash: _Clash) -> tuple[int, int]:
-        score = 4 * len(parties & clash.parties) + 3 * report.together(sites, clash.sites) + 2 * (sentence in clash.sentences)
-        if sites and clash.sites and not report.together(sites, clash.sites):
-            score -= 2
-        return score, -min(abs(sentence - other) for other in clash.sentences)
+        distance = min(abs(sentence - other) for other in clash.sentences)
+        known, together = len(parties & clash.parties), report.together(sites, clash.sites)
+        # A country, and a place in another one, are where many things happen.
+        close = known or distance < 2 or sentence < report.headline or report.narrow(sites & clash.sites)
+        again = number in report.told(clash)
+        apart = bool(sites and clash.sites and not together)
+        if clash.background != background and not again:
+            return -9, -distance
+        return 4 * known + 3 * bool(together and close) + 3 * (again and not apart) + 2 * (
+            sentence in clash.sentences
+        ) - 2 * apart, -distance
 
     before = [(other.start, clash) for clash in clashes for other in clash.casualties if one_of and other.start < span.start]
     best = max(before, key=lambda pair: pair[0])[1] if before else max(clashes, key=fit, default=None)
     # Two sentences on, "four others were wounded" still speaks of the clash before.
-    if best is None or (not before and fit(best)[0] <= 0 and (parties or sites or fit(best)[1] < -2)):
-        best = _Clash(alone=parties)
+    if best is None or (not before and fit(best)[0] <= 0 and (parties or sites or background or fit(best)[1] < -2)):
+        best = _Clash(alone=parties, background=background)
         clashes.append(best)
+    if not best.parties:
+        best.alone |= parties
     best.casualties.append(span)
     best.sentences.add(sentence)
     best.sites |= sites if not best.sites else set()

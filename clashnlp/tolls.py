@@ -34,6 +34,17 @@ _ONE_OF = re.compile(
     r"|(?:[أا]حد|[إا]حدى) (?:القتلى|القتيلين|الضحايا|الجرحى|الجريحين|المصابين)"
     r"|(?:ölenlerden|yaralılardan|ölen\w*) (?:biri|birinin)|یکی از (?:کشته|قربانیان|زخمی)\S*)\W*(?:\S+\s+){0,2}$"
 )
+# What makes a number the toll of a war and not of a clash: "since the war began", "since 2011".
+_WAR = r"(?:war|conflict|uprising|revolution|year|century)"
+_WAR_AR = r"(?:ال)?(?:حرب|نزاع|صراع|ازمه|ثوره|احتجاجات|انتفاضه|تمرد|عام)"
+_YEAR = r"(?:19|20)\d\d"
+_BACKGROUND = re.compile(
+    rf"\bsince (?:the )?(?:(?:start|beginning|outbreak) of (?:\S+ ){{0,3}}{_WAR}|(?:\S+ ){{0,2}}{_WAR} (?:began|started|broke|erupted)"
+    rf"|(?:\w+ )?{_YEAR})\b"
+    rf"|منذ (?:(?:بدء|بدايه|اندلاع|انطلاق|نشوب|تفجر) {_WAR_AR}|(?:\S+ )?{_YEAR})"
+    rf"|(?:savaş\w*|çatişma\w*|{_YEAR}) ?(?:['’]?[dt][ae]n|yilin\w+|baş\w+) (?:\w+ )?(?:beri|bu yana)\b"
+    rf"|از (?:(?:زمان )?(?:اغاز|شروع|ابتداي) (?:جنگ|درگيري|بحران|سال)|سال)"
+)
 _OUTCOME = "outcome"
 
 
@@ -58,6 +69,12 @@ def count(span: Span, *, lang: str, combatants: bool) -> Count | None:
     return casualties.parse(span.text, lang=lang, outcome=span.attributes.get(_OUTCOME), faction_inside=combatants)
 
 
+def number(span: Span, *, lang: str) -> tuple[str | None, int] | None:
+    """The outcome of a casualty span and the least number of victims; None where its words name no number."""
+    found = count(span, lang=lang, combatants=False) if numerals.find(span.text, lang) else None
+    return None if found is None else (found.outcome, found.low)
+
+
 def is_part(between: str, behind: str) -> bool:
     """Whether the words between two casualty spans, or those behind the second, make it a part of the first."""
     return _PART.search(between.lower()) is not None or _AMONG.search(behind.lower()) is not None
@@ -66,6 +83,11 @@ def is_part(between: str, behind: str) -> bool:
 def is_one_of(before: str) -> bool:
     """Whether the words before a casualty span make it one of the victims that were told of before."""
     return _ONE_OF.search(before.lower()) is not None
+
+
+def is_background(sentence: str) -> bool:
+    """Whether a sentence counts the victims of a whole war."""
+    return _BACKGROUND.search(fold(sentence)) is not None
 
 
 def collect(statements: Iterable[Statement]) -> list[Toll]:

@@ -432,3 +432,83 @@ def test_a_party_named_in_short_is_the_one_named_in_full(lang, full, short):
 )
 def test_arabic_names_stand_without_what_is_only_written_on_them(written, name):
     assert places.bare(written, "ar") == name and places.bare(written, "fa") == written
+
+
+@pytest.mark.parametrize(
+    ("lang", "headline", "body"),
+    [
+        ("en", "Raid hits [[L1|Damascus]]", "The raid hit [[L2|the mill road]]."),
+        ("ar", "غارة على [[L1|دمشق]]", "استهدفت الغارة [[L2|طريق المطحنة]]."),
+        ("tr", "[[L1|Şam]] vuruldu", "Saldırı [[L2|değirmen yolunu]] hedef aldı."),
+        ("fa", "حمله به [[L1|دمشق]]", "این حمله [[L2|جاده آسیاب]] را هدف گرفت."),
+    ],
+)
+def test_a_headline_tells_of_the_clash_below_it_with_the_place_in_other_words(lang, headline, body):
+    text = f"[[F1|Tigers]], [[F2|Lions]]: {headline}\n[[F3|Tigers]], [[F4|Lions]]. {body}\n---\n"
+    links = "F1 CLASHED_WITH F2\nF1 LOCATED_IN L1\nF3 CLASHED_WITH F4\nF3 LOCATED_IN L2"
+    (record,), _ = read(text + links, lang=lang)
+    assert [span.id for site in record.sites for span in site.spans] == ["L2"]
+    assert len(record.sentences) == 2
+
+
+def test_victims_in_a_town_are_not_those_of_a_battle_elsewhere_in_its_country():
+    found, _ = read("""
+Bomb kills [[C1:killed|12 people]] in [[L1|Syria]]
+A bomb killed [[C2:killed|12 people]] in [[L2|Damascus]], in [[L3|Syria]]. Nobody claimed it. Talks went on.
+[[F1|Tigers]] fought [[F2|Lions]] all over [[L4|Syria]].
+---
+C1 LOCATED_IN L1
+C2 LOCATED_IN L2
+L2 LOCATED_IN L3
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L4
+F2 LOCATED_IN L4
+""")
+    assert [(sides(record), [toll.count.low for toll in record.tolls]) for record in found] == [
+        ([], [12]),
+        ([["Tigers"], ["Lions"]], []),
+    ]
+    assert found[0].sites[0].name == "Damascus"
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "second"),
+    [
+        ("en", "The mill paper wrote of [[C1:killed|30 dead]].", "The hill radio told of [[C2:killed|30 people]] killed."),
+        ("ar", "تحدثت صحيفة عن [[C1:killed|30 قتيلا]].", "وذكرت إذاعة مقتل [[C2:killed|30 شخصا]]."),
+        ("tr", "Gazete [[C1:killed|30 ölü]] yazdı.", "Radyo [[C2:killed|30 kişinin]] öldüğünü duyurdu."),
+        ("fa", "روزنامه از [[C1:killed|۳۰ کشته]] خبر داد.", "رادیو کشته شدن [[C2:killed|سی نفر]] را گزارش داد."),
+    ],
+)
+def test_a_strike_that_several_sources_tell_of_is_one_by_its_toll(lang, first, second):
+    talk = "Then they talked. " * 4
+    text = f"[[F1|Tigers]] [[L1|the mill road]]. {first} {talk}[[F2|Tigers]] [[L2|the old mill]]. {second}\n---\n"
+    (record,), _ = read(text + "C1 INFLICTED_BY F1\nC2 INFLICTED_BY F2\nC1 LOCATED_IN L1\nC2 LOCATED_IN L2", lang=lang)
+    assert [(toll.count.low, toll.count.high) for toll in record.tolls] == [(30, 30)]
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", "More than [[C2:killed|300,000 people]] have died since the war began."),
+        ("ar", "وقتل أكثر من [[C2:killed|300 ألف شخص]] منذ اندلاع النزاع."),
+        ("tr", "Savaşın başından bu yana [[C2:killed|300 bin kişi]] öldü."),
+        ("fa", "از آغاز جنگ [[C2:killed|۳۰۰ هزار نفر]] کشته شدند."),
+    ],
+)
+def test_the_toll_of_a_whole_war_is_not_that_of_the_clash(lang, words):
+    found, _ = read(
+        f"[[F1|Tigers]], [[F2|Lions]]: [[C1:killed|4 [[F3|Lions]]]]. {words}\n---\nF1 CLASHED_WITH F2\nC1 SUFFERED_BY F3", lang=lang
+    )
+    assert [[toll.count.low for toll in record.tolls] for record in found] == [[4], [300_000]]
+
+
+def test_whose_fighters_died_is_known_where_nobody_names_the_attacker():
+    (record,), _ = read("""
+A blast killed [[C1:killed|two men]] in [[L1|Saraqib]]. [[C2:killed|Nine [[F1|Lions]]]] died as well.
+---
+C1 LOCATED_IN L1
+C2 SUFFERED_BY F1
+C2 LOCATED_IN L1
+""")
+    assert sides(record) == [["Lions"]] and [(toll.count.low, toll.side) for toll in record.tolls] == [(2, None), (9, 0)]
