@@ -109,6 +109,16 @@ def state(name: str, *, lang: str | None = None) -> Actor | None:
     return None
 
 
+def is_sort(word: str, lang: str) -> bool:
+    """Whether a word says what sort of party is named ("forces", "fighters")."""
+    return fold(word) in _sorts(lang)
+
+
+def army(country: str) -> Actor | None:
+    """The armed forces of a state, by its ISO 3166-1 alpha-2 code; None where the tables have none."""
+    return _table().armies.get(country)
+
+
 def fold(text: str) -> str:
     """The form under which names are compared: no case, marks, punctuation and articles; Arabic and Persian letters alike."""
     text = _CLITIC.sub("", text.translate(_LETTERS).casefold())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clashnlp.actors import fold as fold_name
 from clashnlp.numerals import fold
 
 # A claimant is at most this many words: what is longer is a clause and no name.
@@ -21,9 +23,11 @@ _CAPITALS = (
     r"[A-Z][\w'’-]*(?:\s+(?:for|of|and|in|on|[A-Z][\w'’-]*)){0,7})"
 )
 _SAID = r"(?:said|says|told|reported|announced|claimed|confirmed|stated|declared|added)"
-_SAID_AR = r"(?:و|ف)?(?:قال|ذكر|[أا]فاد|[أا]علن|[أا]كد|[أا]وضح|[أا]ضاف|صرح|زعم|كشف)ت?"
+_SAID_AR = r"(?:و|ف)?(?:قال|ذكر|[أا]فاد|[أا]علن|[أا]كد|[أا]وضح|[أا]ضاف|صرح|زعم|كشف|[أا]ورد|نقل)ت?"
 # What is told as a noun: "spoke of the killing of".
-_TELLING_AR = r"ب(?:مقتل|[إا]صاب[ةت]|سقوط|وقوع|اندلاع|تعرض|وفاة|استشهاد|ارتفاع|وصول|اعتقال|[أا]ن)\S*"
+_TELLING_AR = r"ب?(?:مقتل|مصرع|[إا]صاب[ةت]|سقوط|وقوع|اندلاع|تعرض|وفاة|استشهاد|ارتفاع|وصول|اعتقال|اختطاف|(?<=ب)[أا]ن)\S*"
+# What stands between a name and what it says: an outlet in quotes, an acronym in brackets, a day between commas.
+_ASIDE_AR = r"(?:\s*(?:(?:لـ?\s?)?[\"“«][^\"”»]{1,40}[\"”»]،?|\([^)]{1,30}\)،?|،[^،.]{1,40}،|،(?=\s*(?:ب?[إأا]ن|قد)\s)))*"
 _SAID_TR = r"(?:açıkla(?:dı|ndı|mada)|bildir(?:di|ildi)|duyurdu|söyledi|belirtti|iddia etti|kaydetti|ifade etti|öne sürdü)"
 _SAID_FA = r"(?:(?:اعلام کرد|گفت|تأکید کرد|تاکید کرد|خبر داد|گزارش داد|مدعی شد|نوشت)(?:ه است|ند)?|افزود)"
 # Each pattern names its claimant; the first that matches a sentence wins.
@@ -34,9 +38,10 @@ _CLAIMS = {
         rf"\bthe {_CAPITALS}(?:\s\([^)]*\))? (?:also |had |has |have |later )?{_SAID}\b",
     ),
     "ar": (
-        r"(?:^|[\s،])(?:و?وفقا?|و?بحسب|و?حسب|نقلا عن|و?طبقا)\s+(?:لما (?:ذكرت?ه|أفادت? به)\s+)?(?:ل(?=[^ل\s]))?"
-        rf"{_NAME}(?=[،,.؛:]|$|\s(?:فإن|إن|أن|التي|الذي)\b)",
-        rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}\s+(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?)?(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:|{_TELLING_AR})(?=\s|$|:)",
+        rf"(?:^|[\s،])(?:و?وفق[اً]*|و?ب?حسب(?:ما)?|نقل[اً]* عن|و?طبق[اً]*)\s+(?:ل?ما\s+)?(?:{_SAID_AR}ه?\s+(?:به\s+)?)?(?:ل(?=[^ل\s]))?"
+        rf"{_NAME}(?=\s*[،,.؛:(\"“«]|$|\s(?:فإن|إن|أن|التي|الذي|{_TELLING_AR})\b)",
+        rf"(?:^|[\s،]){_SAID_AR}\s+{_NAME}{_ASIDE_AR}\s*(?<=[\s،])(?:(?:في|خلال|عبر|لل?)\S*\s+[^،.]{{0,60}}?،?\s*)?"
+        rf"(?:إن|أن|ان|إنه|أنه|إنها|أنها|بأن|عن|:|{_TELLING_AR})(?=\s|$|:)",
         rf"(?:^|[\s،])(?P<had>(?:و|ف)?كانت?)\s+{_NAME}\s+قد\s+(?:تحدثت?|ذكرت?|[أا]علنت?|[أا]فادت?|قالت?|[أا]كدت?)\b",
         rf"(?:^|[\s،])(?:و|ف)?تبن[ىت]\s+{_NAME}\s+(?:ال(?:هجوم|تفجير|عملية|اعتداء|مسؤولية|غارة)\S*|في بيان|عبر)",
     ),
@@ -47,18 +52,30 @@ _CLAIMS = {
         rf"^{_NAME}(?: d[ae])?,\s[^.]*\b{_SAID_TR}\s*[.!…]?\s*$",
     ),
     "fa": (
-        rf"(?:^|[\s،])به (?:گزارش|گفتهٔ?|گفته‌ی|نقل از|اعلام)\s+{_NAME}(?=[،,.؛:]|$)",
+        rf"(?:^|[\s،])(?:به|طبق|بر ?اساس|بنا ?بر|بنا به) (?:گزارش|گفتهٔ?|گفته‌ی|نقل از|اعلام)\s+{_NAME}(?=[،,.؛:]|$)",
         rf"^{_NAME}(?:\s+(?:روز|در|امروز|شامگاه|بامداد)\s[^.]*)?\s+{_SAID_FA}(?=\s|[،.:]|$)",
     ),
 }
-# Pronouns, passives and prepositional phrases, which name nobody.
+# Pronouns, verbs and prepositional phrases, which name nobody.
 _NO_NAME = re.compile(
-    r"^(?:he|she|it|they|who|which|that|him|her|them|this|was|were|and|but|as|in|at|on|by|for|bu|buna|o|ona|bun\w*|edinilen .*|dün|bugün"
-    r"|وی|او|آنها|في|من|عن|على|إنه|هو|هي|ذلك)(?:\s|$)|(?:^|\s)(?:was|were|is|are|be|been|being)$|نفر .*کشته|نفر .*زخمی",
+    r"^(?:he|she|it|they|who|which|that|him|her|them|this|and|but|as|in|at|on|by|for|such|also|no|no one"
+    r"|öte yandan|bu|buna|o|ona|bun\w*|edinilen .*|dün|bugün|وی|او|آنها|في|فيه|من|عن|على|[إا]نه|[إا]نها|هو|هي|ذلك|تعبير\w+|[أا]ن|[إا]ن"
+    r"|[أا]فادت?|نقلت?|آخر حصيلة)(?:\s|$)"
+    r"|^این$|(?:^|\s)(?:was|were|is|are|be|been|being|could|did|not|what|if|we)(?:\s|$)|نفر .*کشته|نفر .*زخمی",
     re.IGNORECASE,
 )
-# "Too", behind a Persian name.
-_ALSO = re.compile(r"\s+(?:هم|همچنین|نیز)$")
+# What leads over to a name, and what follows one but is no part of it: a day, "also", "who are part of".
+_BEFORE_NAME = re.compile(
+    r"^(?:meanwhile|later|earlier|while|also|however|öte yandan|son olarak|ancak|bu arada|همچنین)(?:\s\w+day)?\s+(?:(?:the|an?)\s+)?",
+    re.IGNORECASE,
+)
+_BEHIND_NAME = re.compile(
+    r"\s+(?:(?:had|has|have|earlier|further|also|even|meanwhile|on \w+day|ayrıca|ise|dün|bugün"
+    r"|هم|همچنین|نیز|در روز|روز|صبح|عصر|شامگاه|(?:چهار|پنج|یک|دو|سه)?\u200c?شنبه"
+    r"|يوم|اليوم|[أا]مس|صباح|مساء|فجر|ليل|السبت|الأحد|الاثنين|الإثنين|الثلاثاء|الأربعاء|الخميس|الجمعة|حتى الآن|آنذاك|وقتها|[أا]يض[اً]+"
+    r"|التابعة?|الموالية?|مسؤوليته)(?:\s.*)?|لـ|-)$",
+    re.DOTALL,
+)
 _DENIALS = {
     "en": r"\b(?:den(?:y|ies|ied|ying)|refuted?|rejected (?:the )?(?:claims?|reports?|allegations?)"
     r"|no (?:casualties|deaths|injuries|victims)|no one was (?:killed|hurt|injured))\b",
@@ -123,13 +140,25 @@ def claimant(text: str, start: int, end: int, *, lang: str | None) -> Claim | No
             and not re.search(r"\d", match["name"])
             and not _NO_NAME.search(match["name"])
         ):
-            name = _ALSO.sub("", match["name"])
-            first = start + match.start("name")
-            last = first + len(name)
+            name = _BEHIND_NAME.sub("", match["name"])
+            lead = _BEFORE_NAME.match(name)
+            first = start + match.start("name") + (lead.end() if lead else 0)
+            last = start + match.start("name") + len(name)
             # "After doctors had spoken of nine" says nothing of the figure before it.
             since = start + match.start() if "had" in match.groupdict() else start
             return Claim(text[first:last], first, last, since)
     return None
+
+
+def voices(names: Iterable[str]) -> dict[str, str]:
+    """For each claimant of a report, in the order of the text, the fuller name that stands for the same one there ("the Observatory")."""
+    words = {name: set(fold_name(name).split()) for name in names}
+    found: dict[str, str] = {}
+    for name, own in words.items():
+        # The latest before it, or else the first behind.
+        fuller = [*reversed(found), *words]
+        found[name] = next((found.get(other, other) for other in fuller if own < words[other]), name)
+    return found
 
 
 def denies(text: str, start: int, end: int, *, lang: str | None) -> bool:
@@ -165,6 +194,9 @@ _MONTH_FIRST = re.compile(
     rf"(?<!\w)(?P<month>{_MONTH_NAMES})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,?\s+(?P<year>(?:19|20)\d\d))?"
 )
 _ISO = re.compile(r"(?<!\d)(?P<year>(?:19|20)\d\d)-(?P<month>\d{2})-(?P<day>\d{2})(?!\d)")
+# "Since 3 March" and "as of Monday" say when something else began.
+_SINCE = re.compile(r"(?:\bsince|منذ|\bاز)\s+(?:\w+\s+){0,2}(?:ال)?$")
+_SINCE_BEHIND = re.compile(r"\W*(?:\w+\W+){0,2}(?:beri|bu yana|itibaren)\b")
 _NUMERIC = re.compile(r"(?<![\d./-])(?P<day>\d{1,2})[./-](?P<month>\d{1,2})[./-](?P<year>(?:19|20)\d\d)(?!\d)")
 _WEEKDAY = re.compile(rf"(?<!\w)(?:ب|ل|ال)?(?P<day>{_alternatives(_DAY_OF)})(?!\w)")
 _NEAR = re.compile(rf"(?<!\w)(?P<word>{_alternatives(_RELATIVE_OF)})(?!\w)")
@@ -182,7 +214,7 @@ def date(text: str, *, reference: datetime.date | None = None) -> datetime.date 
     """
     line = "".join(str(unicodedata.digit(char)) if char.isdigit() and unicodedata.digit(char, -1) >= 0 else char for char in fold(text))
     for pattern in (_ISO, _DAY_FIRST, _MONTH_FIRST, _NUMERIC):
-        match = pattern.search(line)
+        match = _first(pattern, line)
         if match:
             month = int(match["month"]) if match["month"].isdigit() else _MONTH_OF[match["month"]]
             found = _day(match["year"], month, int(match["day"]), reference)
@@ -190,13 +222,19 @@ def date(text: str, *, reference: datetime.date | None = None) -> datetime.date 
                 return found
     if reference is None:
         return None
-    near = _NEAR.search(line)
+    near = _first(_NEAR, line)
     if near:
         return reference - datetime.timedelta(days=_RELATIVE_OF[near["word"]])
-    weekday = _WEEKDAY.search(line)
+    weekday = _first(_WEEKDAY, line)
     if weekday:
         return reference - datetime.timedelta(days=(reference.weekday() - _DAY_OF[weekday["day"]]) % 7)
     return None
+
+
+def _first(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
+    """The first match that is no day since when something has gone on."""
+    found = pattern.finditer(line)
+    return next((one for one in found if not _SINCE.search(line[: one.start()]) and not _SINCE_BEHIND.match(line, one.end())), None)
 
 
 def _day(year: str | None, month: int, day: int, reference: datetime.date | None) -> datetime.date | None:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clashnlp import gazetteer
+from clashnlp import actors, gazetteer
 from clashnlp.gazetteer import CITY, COUNTRY, PROVINCE, REGION, Entry
 from clashnlp.numerals import fold
 from clashnlp.types import Document, Place, Span
@@ -47,6 +47,11 @@ _WORDS = {
 _ARABIC = re.compile("^(?:و|ف)?(?:ب|ل|ك)?")
 _TURKISH = re.compile(r"(?:n?[dt][ea](?:ki|n)?|[yn]?[ea]|n?[iu]n|[ns]?[iu]|l[ei])$")
 _APOSTROPHE = re.compile(r"['’](?:\w{0,6})(?=\s|$)")
+# Arabic names that begin with the letter for "and", or with what looks like a preposition before an article.
+_OWN_WAW = re.compile(
+    r"و(?:حد|لاي|زار|اشنطن|اد[يى]|كال|فاق|لد|رشفان|سط|طن|جه|اغنر|قاي|ثوار|ائل|ليد|اسط|اح[اةه]|رقل|هران|دان|يل|جد|ست|رش|صاب|شاح|ازع)"
+)
+_OWN_ARTICLE = re.compile(r"بال(?:ميرا|ي\b|يرمو|تيمور|ما\b|و\b)")
 # Gulfs and seas lie in no country.
 _WATERS = re.compile(
     r"\b(?:gulf|sea|ocean|strait|korfezi|körfezi|denizi?|okyanusu)\b|(?:^|\s)(?:ال)?(?:خليج|بحر|محيط|دريا|درياي|اقيانوس)\b"
@@ -107,8 +112,24 @@ def geocode(document: Document) -> dict[Span, Place | None]:
                 outer = common
             # It keeps its own name: two villages of one district are two places.
             around_it = None if outer is None else _place(outer, area=True)
-            places[text] = around_it and dataclasses.replace(around_it, name=text, geonameid=None, inside=around_it.name)
+            places[text] = around_it and dataclasses.replace(
+                around_it, name=bare(text, document.lang), geonameid=None, inside=around_it.name
+            )
     return {span: places[span.text] for span in spans}
+
+
+def bare(name: str, lang: str | None) -> str:
+    """An Arabic name without the conjunction and the preposition that are written on its first word; any other name as it is."""
+    if lang != "ar":
+        return name
+    if name.startswith("و") and len(name) > 3 and not _OWN_WAW.match(name):
+        name = name[1:]
+    if name.startswith("لل") and len(name) > 4:
+        return "ال" + name[2:]
+    article = name.startswith("بال") and len(name) > 5 and not _OWN_ARTICLE.match(name)
+    # Without an article, only before a word that says what sort of place or party is named.
+    sort = name[:1] in ("ب", "ل", "ك") and (actors.is_sort(first := name[1:].split()[0], lang) or fold(first) in _WORDS)
+    return name[1:] if article or sort else name
 
 
 def _common(entries: list[Entry]) -> Entry | None:
@@ -251,7 +272,7 @@ def _plain(name: str) -> str:
     return re.sub("[ʻʼʽʾʿ‘’`´]", "'", bare).strip("'")
 
 
-def distance(one: Entry, other: Entry) -> float:
+def distance(one: Entry | Place, other: Entry | Place) -> float:
     """Kilometres between two places along a great circle (haversine formula, Sinnott 1984, "Virtues of the haversine")."""
     lat1, lon1, lat2, lon2 = map(math.radians, (one.latitude, one.longitude, other.latitude, other.longitude))
     half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2

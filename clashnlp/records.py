@@ -6,120 +6,12 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from clashnlp import actors, claims, places, tolls
-from clashnlp.numerals import fold, language
-from clashnlp.tokens import sentence_bounds
-from clashnlp.types import Actor, ClashRecord, Document, Party, Place, Relation, Site, Span
-
-Linker = Callable[[Span], Actor | None]
-
-# Relations that say who stands against whom, and where.
-_FOUGHT, _BY, _OF, _IN, _BACKED = "CLASHED_WITH", "INFLICTED_BY", "SUFFERED_BY", "LOCATED_IN", "BACKED_BY"
-_OWN_WAW = re.compile(r"و(?:حد|لاي|زار|اشنطن|ادي|كال|فاق|لد|رشفان|سط|طن|جه|اغنر|قاي|ثوار|ائل|ليد)")
-
-
-@dataclass(slots=True)
-class _Entity:
-    """Mentions of one party or of one site."""
-
-    spans: list[Span] = field(default_factory=list)
-    actor: Actor | None = None
-    place: Place | None = None
-
-
-@dataclass(slots=True)
-class _Clash:
-    """A clash that is being put together; parties and sites by their index."""
-
-    pairs: set[tuple[int, int]] = field(default_factory=set)
-    alone: set[int] = field(default_factory=set)
-    sites: set[int] = field(default_factory=set)
-    sentences: set[int] = field(default_factory=set)
-    scores: list[float] = field(default_factory=list)
-    casualties: list[Span] = field(default_factory=list)
-
-    @property
-    def parties(self) -> set[int]:
-        """Everyone in it."""
-        return {party for pair in self.pairs for party in pair} | self.alone
-
-
-class _Report:
-    """A document's spans, grouped into parties and sites, and its relations by label."""
-
-    def __init__(self, document: Document, located: dict[Span, Place | None], link: Linker) -> None:
-        self.document = document
-        self.link = link
-        self.lang = document.lang or language(document.text)
-        self.bounds = sentence_bounds(document.text)
-        self.tails: dict[tuple[str, Span], list[Relation]] = {}
-        for relation in document.relations:
-            self.tails.setdefault((relation.label, relation.head), []).append(relation)
-        self.parties: list[_Entity] = []
-        self.party_of = self._grouped(document.of("FACTION"), self.parties, located, link)
-        self.sites: list[_Entity] = []
-        self.site_of = self._grouped(document.of("LOCATION"), self.sites, located, link)
-        # A site lies in others; only the narrowest says where a clash was.
-        self.within = {
-            (self.site_of[one.head], self.site_of[one.tail])
-            for one in document.relations
-            if one.label == _IN and one.head in self.site_of and one.tail in self.site_of
-        }
-        self.within |= {
-            (inner, outer)
-            for inner, one in enumerate(self.sites)
-            for outer, other in enumerate(self.sites)
-            if inner != outer and _lies_in(one.place, other.place)
-        }
-
-    def _grouped(self, spans: list[Span], entities: list[_Entity], located: dict[Span, Place | None], link: Linker) -> dict[Span, int]:
-        index: dict[tuple[str, object], int] = {}
-        group: dict[Span, int] = {}
-        names = {fold(span.text) for span in spans}
-        for span in spans:
-            actor = link(span) if span.label == "FACTION" else None
-            place = located.get(span)
-            if actor is not None:
-                key: tuple[str, object] = ("actor", actor.id)
-            elif place is not None:
-                key = ("place", (place.name, place.country, place.precision))
-            else:
-                key = ("name", _bare(span.text, self.lang, names))
-            if key not in index:
-                index[key] = len(entities)
-                entities.append(_Entity(actor=actor, place=place))
-            group[span] = index[key]
-            entities[group[span]].spans.append(span)
-        return group
-
-    def sentence(self, span: Span) -> int:
-        """The sentence that a span stands in."""
-        return int(np.searchsorted(self.bounds[:, 1], span.start, side="right"))
-
-    def breadth(self, site: int) -> tuple[int, int]:
-        """A key that puts the narrowest site first, then the first named."""
-        inner = sum((other, site) in self.within for other in range(len(self.sites)))
-        return inner, self.sites[site].spans[0].start
-
-    def tail(self, label: str, span: Span) -> list[Span]:
-        """The spans that relations of that label lead to from the span."""
-        return [relation.tail for relation in self.tails.get((label, span), ())]
-
-    def together(self, one: set[int], other: set[int]) -> bool:
-        """Whether two sets of sites may be one place: they share a site, or one lies in the other's."""
-        return any(a == b or (a, b) in self.within or (b, a) in self.within for a in one for b in other)
-
-    def sites_at(self, spans: Iterable[Span]) -> set[int]:
-        """The narrowest sites that these spans are located in."""
-        found = {self.site_of[tail] for span in spans for tail in self.tail(_IN, span) if tail in self.site_of}
-        return {site for site in found if not any((other, site) in self.within for other in found if other != site)}
+from clashnlp.clashes import BACKED, BY, OF, Clash, Entity, Linker, Report, bare_key, clashes_of, sides_of
+from clashnlp.numerals import language
+from clashnlp.types import Actor, ClashRecord, Document, Party, Place, Site, Span
 
 
 def read(document: Document, *, published: datetime.date | None = None) -> list[ClashRecord]:
@@ -134,8 +26,16 @@ def read(document: Document, *, published: datetime.date | None = None) -> list[
     # An army without a name is that of the country that the report mostly speaks of.
     countries = [country for country, _ in Counter(place.country for place in located.values() if place is not None).most_common(1)]
 
-    def link(span: Span) -> Actor | None:
+    def found(span: Span) -> Actor | None:
         return actors.link(span.text, label=span.label, lang=lang, countries=countries)
+
+    fighting = {actor.id for span in document.of("FACTION") if (actor := found(span)) is not None}
+
+    def link(span: Span) -> Actor | None:
+        actor = found(span)
+        # A state that fights does so with its army, if the report names that as well.
+        army = actors.army(actor.id) if actor is not None and actor.kind == "state" and span.label == "FACTION" else None
+        return army if army is not None and army.id in fighting else actor
 
     return records(document, located=located, link=link, published=_own_date(document) or published)
 
@@ -166,163 +66,21 @@ def records(
         link: who a FACTION or PATRON span names.
         published: the day from which "yesterday" and weekdays are counted.
     """
-    report = _Report(document, located, link)
-    clashes: list[_Clash] = []
-    for edge in _edges(report):
-        _merge(edge, clashes, report)
-    clashes = _joined(clashes, report)
-    # Those that say where or whose come first; a bare number in a headline goes to the clash that is told of below it.
-    stated = {span: bool(report.tail(_IN, span) or report.tail(_OF, span) or report.tail(_BY, span)) for span in document.of("CASUALTY")}
-    one_of = {span for span in stated if tolls.is_one_of(document.text[report.bounds[report.sentence(span), 0] : span.start])}
-    for span in sorted(stated, key=lambda span: (span in one_of, not stated[span], span.start)):
-        _assign(span, report, clashes, one_of=span in one_of)
-    clashes = [one for one in clashes if one.pairs or one.casualties]
-    clashes.sort(key=lambda one: min(one.sentences))
+    report = Report(document, located, link)
+    clashes = clashes_of(report)
     told = {sentence for one in clashes for sentence in one.sentences}
     return [_record(one, number, report, published, told) for number, one in enumerate(clashes, start=1)]
 
 
-def _lies_in(inner: Place | None, outer: Place | None) -> bool:
-    """Whether a place lies in another one by its province or country."""
-    if inner is None or outer is None or inner.country != outer.country or inner.precision == outer.precision or outer.inside:
-        return False
-    if outer.precision == "area" and inner.precision == "exact":
-        # The countryside of a town, as far as the report goes, is where the town is.
-        return inner.geonameid is not None and inner.geonameid == outer.geonameid
-    return outer.precision == "country" or (outer.precision == "province" and inner.admin1 == outer.admin1 and inner.precision != "country")
-
-
-def _bare(text: str, lang: str, names: set[str]) -> str:
-    """The folded name; without an Arabic clitic where the name without it stands in the report as well."""
-    key = fold(text)
-    if lang == "ar" and key[:1] in "وفبلك":
-        for rest in (key[1:], "ال" + key[2:] if key.startswith("لل") else key[1:]):
-            if rest in names:
-                return rest
-    return key.removeprefix("the ")
-
-
-def _edges(report: _Report) -> list[_Clash]:
-    """Every statement that two parties fought, or that one hurt somebody, in the order of the text."""
-    edges: list[tuple[int, _Clash]] = []
-
-    def add(heads: tuple[Span, Span | None], spans: Sequence[Span], score: float | None) -> None:
-        one, other = heads
-        first, second = report.party_of[one], None if other is None else report.party_of[other]
-        if first == second and (other is None or fold(one.text) == fold(other.text)):
-            return
-        edge = _Clash(sites=report.sites_at(spans), sentences={report.sentence(span) for span in spans})
-        if second is None:
-            edge.alone.add(first)
-        else:
-            edge.pairs.add((min(first, second), max(first, second)))
-        if score is not None and second is not None:
-            edge.scores.append(score)
-        edges.append((min(span.start for span in spans), edge))
-
-    for relation in report.document.relations:
-        head, tail = relation.head, relation.tail
-        if relation.label == _FOUGHT and head in report.party_of and tail in report.party_of:
-            add((head, tail), (head, tail), relation.score)
-        elif relation.label == _BY and tail in report.party_of:
-            victims = [span for span in report.tail(_OF, head) if span in report.party_of]
-            for victim in victims:
-                add((victim, tail), (head, victim, tail), relation.score)
-            if not victims:
-                add((tail, None), (head, tail), relation.score)
-    return [edge for _, edge in sorted(edges, key=lambda pair: pair[0])]
-
-
-def _merge(edge: _Clash, clashes: list[_Clash], report: _Report) -> None:
-    """Adds a statement to the clash that it speaks of, or as a new one."""
-    # The latest clash first: a statement without a place speaks of what was told last.
-    for clash in reversed(clashes):
-        same = edge.pairs == clash.pairs if edge.pairs else edge.alone <= clash.parties
-        shared = report.together(edge.sites, clash.sites)
-        fits = not edge.sites or not clash.sites or shared
-        near = edge.sentences & clash.sentences
-        if same and (fits or near) and (edge.pairs or shared or near):
-            _absorb(clash, edge)
-            return
-    clashes.append(edge)
-
-
-def _absorb(clash: _Clash, other: _Clash) -> None:
-    clash.pairs |= other.pairs
-    clash.alone |= other.alone
-    clash.sites |= other.sites
-    clash.sentences |= other.sentences
-    clash.scores += other.scores
-
-
-def _joined(clashes: list[_Clash], report: _Report) -> list[_Clash]:
-    """The clashes, those of one place or one sentence with a party in common as one, as long as it still has sides."""
-    joined: list[_Clash] = []
-    for clash in clashes:
-        for other in joined:
-            shared = clash.parties & other.parties
-            near = not (clash.sites and other.sites) and clash.sentences & other.sentences
-            together = report.together(clash.sites, other.sites) or near
-            if shared and together and len(_sides(clash.pairs | other.pairs)) <= 2:
-                _absorb(other, clash)
-                break
-        else:
-            joined.append(clash)
-    return joined
-
-
-def _sides(pairs: set[tuple[int, int]]) -> list[set[int]]:
-    """Two sides, so that no pair stands on one; a side a party where that cannot be (everyone against everyone, infighting)."""
-    colour: dict[int, int] = {}
-    for start in sorted({party for pair in pairs for party in pair}):
-        colour.setdefault(start, 0)
-        queue = [start]
-        while queue:
-            party = queue.pop()
-            for one, other in pairs:
-                if party in (one, other):
-                    enemy = other if party == one else one
-                    if enemy not in colour:
-                        colour[enemy] = 1 - colour[party]
-                        queue.append(enemy)
-    if any(colour[one] == colour[other] for one, other in pairs):
-        return [{party} for party in sorted(colour)]
-    return [side for side in ({party for party, at in colour.items() if at == number} for number in (0, 1)) if side]
-
-
-def _assign(span: Span, report: _Report, clashes: list[_Clash], *, one_of: bool) -> None:
-    """Puts a casualty to the clash that it belongs to; one that belongs to none makes a record without sides.
-
-    `one_of` tells that the text calls it one of the victims told of before, so it goes where the last of these went.
-    """
-    parties = {report.party_of[tail] for label in (_OF, _BY) for tail in report.tail(label, span) if tail in report.party_of}
-    sites, sentence = report.sites_at([span]), report.sentence(span)
-
-    def fit(clash: _Clash) -> tuple[int, int]:
-        score = 4 * len(parties & clash.parties) + 3 * report.together(sites, clash.sites) + 2 * (sentence in clash.sentences)
-        if sites and clash.sites and not report.together(sites, clash.sites):
-            score -= 2
-        return score, -min(abs(sentence - other) for other in clash.sentences)
-
-    before = [(other.start, clash) for clash in clashes for other in clash.casualties if one_of and other.start < span.start]
-    best = max(before, key=lambda pair: pair[0])[1] if before else max(clashes, key=fit, default=None)
-    # Two sentences on, "four others were wounded" still speaks of the clash before.
-    if best is None or (not before and fit(best)[0] <= 0 and (parties or sites or fit(best)[1] < -2)):
-        best = _Clash(alone=parties)
-        clashes.append(best)
-    best.casualties.append(span)
-    best.sentences.add(sentence)
-    best.sites |= sites if not best.sites else set()
-
-
-def _record(clash: _Clash, number: int, report: _Report, published: datetime.date | None, told: set[int]) -> ClashRecord:
+def _record(clash: Clash, number: int, report: Report, published: datetime.date | None, told: set[int]) -> ClashRecord:
     text, lang = report.document.text, report.lang
-    sides = _sides(clash.pairs)
+    sides = sides_of(clash.pairs)
     sides += [{party} for party in sorted(clash.alone - {party for side in sides for party in side})]
     sides.sort(key=lambda side: min(report.parties[party].spans[0].start for party in side))
     sentences = sorted(clash.sentences)
     bounds = [(int(report.bounds[at, 0]), int(report.bounds[at, 1])) for at in sentences]
-    named = {bound: claims.claimant(text, *bound, lang=lang) for bound in bounds}
+    named = {bound: claim for bound in bounds if (claim := claims.claimant(text, *bound, lang=lang)) is not None}
+    voices = claims.voices(claim.name for claim in named.values())
     dates = (claims.date(text[start:end], reference=published) for start, end in bounds)
     day = next((found for found in dates if found is not None), None)
     side_of = {party: at for at, side in enumerate(sides) for party in side}
@@ -335,23 +93,23 @@ def _record(clash: _Clash, number: int, report: _Report, published: datetime.dat
         number=number,
         sides=tuple(tuple(_party(party, report) for party in sorted(side)) for side in sides),
         sites=tuple(_site(report.sites[site], report.lang) for site in sorted(clash.sites, key=report.breadth)),
-        tolls=tuple(tolls.collect(_statements(clash, report, side_of, named, bounds))),
+        tolls=tuple(tolls.collect(_statements(clash, report, side_of, named, voices))),
         denials=tuple(
             (int(start), int(end)) for start, end in report.bounds[around] if claims.denies(text, int(start), int(end), lang=lang)
         ),
         sentences=tuple(bounds),
         date=None if day is None else day.isoformat(),
-        claimants=tuple(dict.fromkeys(claim.name for claim in named.values() if claim is not None)),
+        claimants=tuple(dict.fromkeys(voices.values())),
         score=min(clash.scores, default=None),
     )
 
 
 def _statements(
-    clash: _Clash,
-    report: _Report,
+    clash: Clash,
+    report: Report,
     side_of: dict[int, int],
-    named: dict[tuple[int, int], claims.Claim | None],
-    bounds: list[tuple[int, int]],
+    named: dict[tuple[int, int], claims.Claim],
+    voices: dict[str, str],
 ) -> list[tolls.Statement]:
     found = []
     text = report.document.text
@@ -359,40 +117,48 @@ def _statements(
     for span in clash.casualties:
         ends = {
             label: [side_of[report.party_of[tail]] for tail in report.tail(label, span) if report.party_of.get(tail) in side_of]
-            for label in (_OF, _BY)
+            for label in (OF, BY)
         }
-        bound = next(bound for bound in bounds if bound[0] <= span.start < bound[1])
-        claim = named[bound]
+        begin, end = report.bounds[report.sentence(span)]
+        bound = (int(begin), int(end))
+        claim = named.get(bound)
         inside = any(one.start >= span.start and one.end <= span.end for one in report.document.of("FACTION"))
-        count = tolls.count(span, lang=report.lang, combatants=inside or bool(ends[_OF]))
+        count = tolls.count(span, lang=report.lang, combatants=inside or bool(ends[OF]))
         before = max((one.end for one in casualties if bound[0] <= one.start and one.end <= span.start), default=bound[0])
         part = tolls.is_part(text[before : span.start], text[span.end : bound[1]])
         if count is not None:
             # A toll of both sides together is nobody's own.
-            side, by = (ends[label][0] if len(set(ends[label])) == 1 else None for label in (_OF, _BY))
-            source = claim.name if claim is not None and claim.since <= span.start else None
+            side, by = (ends[label][0] if len(set(ends[label])) == 1 else None for label in (OF, BY))
+            source = voices[claim.name] if claim is not None and claim.since <= span.start else None
             found.append(tolls.Statement(span, count, side, by, source, bound, part))
     return found
 
 
-def _party(party: int, report: _Report) -> Party:
+def _party(party: int, report: Report) -> Party:
     entity = report.parties[party]
-    patrons: dict[str, _Entity] = {}
-    for tail in itertools.chain.from_iterable(report.tail(_BACKED, span) for span in entity.spans):
+    patrons: dict[str, Entity] = {}
+    for tail in itertools.chain.from_iterable(report.tail(BACKED, span) for span in entity.spans):
         actor = report.link(tail)
-        backer = patrons.setdefault(actor.id if actor else _bare(tail.text, report.lang, set()), _Entity(actor=actor))
+        if _own(entity.actor, actor):
+            continue
+        backer = patrons.setdefault(actor.id if actor else bare_key(tail.text, report.lang, set()), Entity(actor=actor))
         backer.spans.append(tail)
     backing = tuple(Party(_name(backer, report.lang), tuple(backer.spans), backer.actor) for backer in patrons.values())
     return Party(_name(entity, report.lang), tuple(entity.spans), entity.actor, backing)
 
 
-def _site(entity: _Entity, lang: str) -> Site:
+def _own(actor: Actor | None, backer: Actor | None) -> bool:
+    """Whether a backer is the party itself, or the state whose force it is."""
+    if actor is None or backer is None:
+        return False
+    return actor.id == backer.id or (actor.kind == "state_force" and actor.countries[:1] == (backer.id,))
+
+
+def _site(entity: Entity, lang: str) -> Site:
     return Site(entity.place.name if entity.place else _name(entity, lang), tuple(entity.spans), entity.place)
 
 
-def _name(entity: _Entity, lang: str) -> str:
+def _name(entity: Entity, lang: str) -> str:
     if entity.actor is not None:
         return entity.actor.name
-    longest = max((span.text for span in entity.spans), key=len)
-    # "And the army" is the army; but many Arabic names begin with that letter.
-    return longest[1:] if lang == "ar" and longest.startswith("و") and not _OWN_WAW.match(longest) else longest
+    return max((places.bare(span.text, lang) for span in entity.spans), key=len)

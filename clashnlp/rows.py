@@ -276,6 +276,10 @@ def _deaths(record: ClashRecord, outcome: str = "killed") -> dict[int | str, tup
             kind = {"civilian": "civilians", "combatant": "combatants"}.get(toll.count.kind, "unknown")
             who: int | str = kind if toll.side is None else toll.side
             groups.setdefault(who, []).append(toll)
+    for who in ("unknown", "combatants"):
+        # "Dozens" of whomever are those who are counted elsewhere.
+        if len(groups) > 1 and all(map(tolls.is_vague, groups.get(who, ()))):
+            groups.pop(who, None)
     return {who: found for who, group in groups.items() if (found := tolls.total(group)) is not None}
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from clashnlp import casualties
+from clashnlp import casualties, numerals
 from clashnlp.numerals import fold
 from clashnlp.types import Count, Kind, Span, Toll
 
@@ -34,6 +34,17 @@ _ONE_OF = re.compile(
     r"|(?:[أا]حد|[إا]حدى) (?:القتلى|القتيلين|الضحايا|الجرحى|الجريحين|المصابين)"
     r"|(?:ölenlerden|yaralılardan|ölen\w*) (?:biri|birinin)|یکی از (?:کشته|قربانیان|زخمی)\S*)\W*(?:\S+\s+){0,2}$"
 )
+# What makes a number the toll of a war and not of a clash: "since the war began", "since 2011".
+_WAR = r"(?:war|conflict|uprising|revolution|year|century)"
+_WAR_AR = r"(?:ال)?(?:حرب|نزاع|صراع|ازمه|ثوره|احتجاجات|انتفاضه|تمرد|عام)"
+_YEAR = r"(?:19|20)\d\d"
+_BACKGROUND = re.compile(
+    rf"\bsince (?:the )?(?:(?:start|beginning|outbreak) of (?:\S+ ){{0,3}}{_WAR}|(?:\S+ ){{0,2}}{_WAR} (?:began|started|broke|erupted)"
+    rf"|(?:\w+ )?{_YEAR})\b"
+    rf"|منذ (?:(?:بدء|بدايه|اندلاع|انطلاق|نشوب|تفجر) {_WAR_AR}|(?:\S+ )?{_YEAR})"
+    rf"|(?:savaş\w*|çatişma\w*|{_YEAR}) ?(?:['’]?[dt][ae]n|yilin\w+|baş\w+) (?:\w+ )?(?:beri|bu yana)\b"
+    rf"|از (?:(?:زمان )?(?:اغاز|شروع|ابتداي) (?:جنگ|درگيري|بحران|سال)|سال)"
+)
 _OUTCOME = "outcome"
 
 
@@ -58,6 +69,12 @@ def count(span: Span, *, lang: str, combatants: bool) -> Count | None:
     return casualties.parse(span.text, lang=lang, outcome=span.attributes.get(_OUTCOME), faction_inside=combatants)
 
 
+def number(span: Span, *, lang: str) -> tuple[str | None, int] | None:
+    """The outcome of a casualty span and the least number of victims; None where its words name no number."""
+    found = count(span, lang=lang, combatants=False) if numerals.find(span.text, lang) else None
+    return None if found is None else (found.outcome, found.low)
+
+
 def is_part(between: str, behind: str) -> bool:
     """Whether the words between two casualty spans, or those behind the second, make it a part of the first."""
     return _PART.search(between.lower()) is not None or _AMONG.search(behind.lower()) is not None
@@ -66,6 +83,11 @@ def is_part(between: str, behind: str) -> bool:
 def is_one_of(before: str) -> bool:
     """Whether the words before a casualty span make it one of the victims that were told of before."""
     return _ONE_OF.search(before.lower()) is not None
+
+
+def is_background(sentence: str) -> bool:
+    """Whether a sentence counts the victims of a whole war."""
+    return _BACKGROUND.search(fold(sentence)) is not None
 
 
 def collect(statements: Iterable[Statement]) -> list[Toll]:
@@ -91,12 +113,32 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
 
 
 def total(tolls: Iterable[Toll]) -> tuple[int, int | None] | None:
-    """The range that covers all these tolls, as claims of one number; None without any."""
-    counts = [toll.count for toll in tolls]
-    if not counts:
+    """The range that covers what the sources say of one number; None without any toll.
+
+    A source agrees with itself, so its largest number holds. Who names no number ("dozens") contradicts nobody who names one.
+    """
+    voices: dict[str | None, list[Count]] = {}
+    kept = list(tolls)
+    numbers = [toll.count for toll in kept if not is_vague(toll)]
+    for toll in kept:
+        if not is_vague(toll) or all(one.high is not None and one.high < toll.count.low for one in numbers):
+            voices.setdefault(toll.claimant, []).append(toll.count)
+    ranges = [_agreed(counts) for counts in voices.values()]
+    highs = [high for _, high in ranges]
+    if not ranges:
         return None
-    highs = [one.high for one in counts]
-    return min(one.low for one in counts), None if None in highs else max(high for high in highs if high is not None)
+    return min(low for low, _ in ranges), None if None in highs else max(high for high in highs if high is not None)
+
+
+def is_vague(toll: Toll) -> bool:
+    """Whether the toll names no number, only "dozens", "several" or a plural."""
+    return toll.count.high is None and not any(numerals.find(span.text) for span in toll.spans)
+
+
+def _agreed(counts: list[Count]) -> tuple[int, int | None]:
+    """The range that agrees with all that one source says, its largest number at least."""
+    low = max(one.low for one in counts)
+    return low, min((one.high for one in counts if one.high is not None and one.high >= low), default=None)
 
 
 def added(ranges: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
@@ -112,7 +154,7 @@ def _toll(group: list[Statement]) -> Toll:
     counted = numbered if numbered and sum(one.low for one in numbered) >= max(len(named), 2) else numbered + named
     low, high = added([(one.low, one.high) for one in counted])
     names = tuple(dict.fromkeys(name for one in named for name in one.names))
-    kinds = {one.count.kind for one in group} - {"unknown"}
+    kinds = {one.count.kind for one in group}
     kind: Kind = next(iter(kinds)) if len(kinds) == 1 else "unknown"
     first = group[0]
     by = next((one.by for one in group if one.by is not None), None)
@@ -135,7 +177,7 @@ def _merged(toll: Toll, first: Span, tolls: list[Toll]) -> bool:
         else:
             same = False
         part = bool(toll.count.names) and not other.count.names and (high is None or toll.count.low <= high)
-        told = any(fold(first.text) == fold(span.text) for span in other.spans)
+        told = toll.count.low <= low and any(fold(first.text) == fold(span.text) for span in other.spans)
         more = _OTHERS.search(fold(first.text)) is not None and not apart and not told
         if told and not apart:
             tolls[at] = _union(other, toll, low, high)

@@ -27,6 +27,7 @@ ORDER = [
     "places",
     "claims",
     "tolls",
+    "clashes",
     "records",
     "rows",
     "store",

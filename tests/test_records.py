@@ -6,6 +6,7 @@ import pytest
 
 from clashnlp import claims, places, tolls
 from clashnlp.formats import inline
+from clashnlp.records import read as package_read
 from clashnlp.records import records
 from clashnlp.types import Actor, Count, Document
 
@@ -23,6 +24,12 @@ def link(span):
 def read(marked: str, *, lang: str = "en", published: datetime.date | None = None):
     document: Document = inline.parse(marked.strip("\n"), id="r", lang=lang)
     return records(document, located=places.geocode(document), link=link, published=published), document
+
+
+def parties(marked: str, *, lang: str) -> list[list[tuple[str, ...]]]:
+    """Every party with its patrons, as the package's own tables name them."""
+    found = package_read(inline.parse(marked, id="r", lang=lang))
+    return [[(party.name, *(patron.name for patron in party.patrons)) for party in side] for record in found for side in record.sides]
 
 
 def sides(record) -> list[list[str]]:
@@ -210,6 +217,17 @@ def test_a_report_without_a_clash_has_no_records():
         ("en", "Five people died, the army said on Monday.", "army"),
         ("ar", "وقال المرصد السوري إن خمسة أشخاص قتلوا.", "المرصد السوري"),
         ("ar", "قتل خمسة أشخاص بحسب مصدر طبي.", "مصدر طبي"),
+        ("ar", "وفق ما أفاد المرصد المحلي، قتل خمسة أشخاص.", "المرصد المحلي"),
+        ("ar", "قتل خمسة أشخاص حسبما ذكرت مصادر طبية.", "مصادر طبية"),
+        ("ar", "وأفاد المرصد المحلي، الثلاثاء، بمقتل خمسة أشخاص.", "المرصد المحلي"),
+        ("ar", "وقالت مصادر ميدانية، إن خمسة أشخاص قتلوا.", "مصادر ميدانية"),
+        ("ar", 'وأفاد مراسل "صوت الجبل" بمقتل خمسة أشخاص.', "مراسل"),
+        ("ar", "وأكدت مصادر أمنية مقتل خمسة أشخاص.", "مصادر أمنية"),
+        ("ar", "قتل خمسة أشخاص، بحسب مصدر أمني الأحد.", "مصدر أمني"),
+        ("ar", "وأضاف أن المعارك أسفرت عن مقتل خمسة أشخاص.", None),
+        ("en", "Five people died, the valley watch had earlier said.", "valley watch"),
+        ("en", "Meanwhile the hill hospital said five people died.", "hill hospital"),
+        ("fa", "طبق اعلام وزارت بهداشت، پنج نفر کشته شدند.", "وزارت بهداشت"),
         ("tr", "Valiliğe göre beş kişi öldü.", "Valiliğ"),
         ("tr", "Valilikten yapılan açıklamada beş kişinin öldüğü belirtildi.", "Valilik"),
         ("fa", "به گزارش خبرگزاری، پنج نفر کشته شدند.", "خبرگزاری"),
@@ -260,6 +278,11 @@ WEDNESDAY = datetime.date(2026, 11, 18)
         ("on 20 December", "2025-12-20"),
         ("on 31 February 2018", None),
         ("no day at all", None),
+        ("the siege that has gone on since Monday", None),
+        ("القصف المستمر منذ مساء الجمعة", None),
+        ("المعارك الدائرة منذ 3 مارس 2018 تجددت أمس", "2026-11-17"),
+        ("3 Mart'tan beri süren kuşatma", None),
+        ("محاصره‌ای که از روز جمعه ادامه دارد", None),
     ],
 )
 def test_dates(text, expected):
@@ -342,3 +365,150 @@ def test_a_headline_claims_nothing_and_too_is_no_name():
     assert claims.claimant(text, 0, len(text), lang="en") is None
     text = "دیده‌بان محلی هم اعلام کرد که دو تن کشته شدند."
     assert claims.claimant(text, 0, len(text), lang="fa").name == "دیده‌بان محلی"
+
+
+def test_a_source_named_in_short_is_the_one_named_in_full():
+    (record,), _ = read("""
+[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|Ten [[F3|Lions]]]] died, according to the Valley Watch of Saraqib.
+According to the Watch, [[C2:killed|four [[F4|Lions]]]] of these were children.
+---
+F1 CLASHED_WITH F2
+C1 SUFFERED_BY F3
+C2 SUFFERED_BY F4
+""")
+    assert record.claimants == ("Valley Watch of Saraqib",)
+    assert tolls.total(record.tolls) == (10, 10)
+    assert claims.voices(["Hale", "Adam Hale", "the army"]) == {"Hale": "Adam Hale", "Adam Hale": "Adam Hale", "the army": "the army"}
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "second", "name"),
+    [
+        ("en", "Turkey", "Turkish army", "Turkish Armed Forces"),
+        ("ar", "تركيا", "الجيش التركي", "Turkish Armed Forces"),
+        ("tr", "Türkiye", "Türk ordusu", "Turkish Armed Forces"),
+        ("fa", "ترکیه", "ارتش ترکیه", "Turkish Armed Forces"),
+        ("en", "Turkey", "Turkey", "Turkey"),
+    ],
+)
+def test_a_state_and_its_army_are_one_party(lang, first, second, name):
+    text = f"[[F1|{first}]], [[F2|Lions]]. [[F3|{second}]], [[F4|Lions]].\n---\nF1 CLASHED_WITH F2\nF3 CLASHED_WITH F4"
+    assert parties(text, lang=lang) == [[(name,)], [("Lions",)]]
+
+
+def test_nobody_backs_himself_and_no_state_its_own_army():
+    text = "[[P1|Syria]]-backed [[F1|Syrian army]] units and [[P2|Hezbollah]]-led [[F2|Hezbollah]] men fought [[F3|Lions]].\n---\n"
+    text += "F1 BACKED_BY P1\nF2 BACKED_BY P2\nF1 CLASHED_WITH F3\nF2 CLASHED_WITH F3"
+    assert parties(text, lang="en") == [[("Syrian Arab Armed Forces",), ("Hezbollah",)], [("Lions",)]]
+
+
+@pytest.mark.parametrize(
+    ("lang", "full", "short"),
+    [
+        ("ar", "مقاومة الوديان", "والمقاومة"),
+        ("fa", "جبهه دره‌ها", "جبهه"),
+        ("en", "Valley fighters", "fighters"),
+        ("tr", "Vadi direnişi", "direnişi"),
+    ],
+)
+def test_a_party_named_in_short_is_the_one_named_in_full(lang, full, short):
+    text = f"[[F1|{full}]], [[F2|Lions]]. [[F3|{short}]], [[F4|Lions]].\n---\nF1 CLASHED_WITH F2\nF3 CLASHED_WITH F4"
+    assert parties(text, lang=lang) == [[(full,)], [("Lions",)]]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("والساحل الشرقي", "الساحل الشرقي"),
+        ("بالساحل الشرقي", "الساحل الشرقي"),
+        ("للساحل الشرقي", "الساحل الشرقي"),
+        ("وبريف سرمين", "ريف سرمين"),
+        ("لقوات الوديان", "قوات الوديان"),
+        ("بلدة سرمين", "بلدة سرمين"),
+        ("وادي سرمين", "وادي سرمين"),
+        ("بالميرا", "بالميرا"),
+        ("لواء سرمين", "لواء سرمين"),
+    ],
+)
+def test_arabic_names_stand_without_what_is_only_written_on_them(written, name):
+    assert places.bare(written, "ar") == name and places.bare(written, "fa") == written
+
+
+@pytest.mark.parametrize(
+    ("lang", "headline", "body"),
+    [
+        ("en", "Raid hits [[L1|Damascus]]", "The raid hit [[L2|the mill road]]."),
+        ("ar", "غارة على [[L1|دمشق]]", "استهدفت الغارة [[L2|طريق المطحنة]]."),
+        ("tr", "[[L1|Şam]] vuruldu", "Saldırı [[L2|değirmen yolunu]] hedef aldı."),
+        ("fa", "حمله به [[L1|دمشق]]", "این حمله [[L2|جاده آسیاب]] را هدف گرفت."),
+    ],
+)
+def test_a_headline_tells_of_the_clash_below_it_with_the_place_in_other_words(lang, headline, body):
+    text = f"[[F1|Tigers]], [[F2|Lions]]: {headline}\n[[F3|Tigers]], [[F4|Lions]]. {body}\n---\n"
+    links = "F1 CLASHED_WITH F2\nF1 LOCATED_IN L1\nF3 CLASHED_WITH F4\nF3 LOCATED_IN L2"
+    (record,), _ = read(text + links, lang=lang)
+    assert [span.id for site in record.sites for span in site.spans] == ["L2"]
+    assert len(record.sentences) == 2
+
+
+def test_victims_in_a_town_are_not_those_of_a_battle_elsewhere_in_its_country():
+    found, _ = read("""
+Bomb kills [[C1:killed|12 people]] in [[L1|Syria]]
+A bomb killed [[C2:killed|12 people]] in [[L2|Damascus]], in [[L3|Syria]]. Nobody claimed it. Talks went on.
+[[F1|Tigers]] fought [[F2|Lions]] all over [[L4|Syria]].
+---
+C1 LOCATED_IN L1
+C2 LOCATED_IN L2
+L2 LOCATED_IN L3
+F1 CLASHED_WITH F2
+F1 LOCATED_IN L4
+F2 LOCATED_IN L4
+""")
+    assert [(sides(record), [toll.count.low for toll in record.tolls]) for record in found] == [
+        ([], [12]),
+        ([["Tigers"], ["Lions"]], []),
+    ]
+    assert found[0].sites[0].name == "Damascus"
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "second"),
+    [
+        ("en", "The mill paper wrote of [[C1:killed|30 dead]].", "The hill radio told of [[C2:killed|30 people]] killed."),
+        ("ar", "تحدثت صحيفة عن [[C1:killed|30 قتيلا]].", "وذكرت إذاعة مقتل [[C2:killed|30 شخصا]]."),
+        ("tr", "Gazete [[C1:killed|30 ölü]] yazdı.", "Radyo [[C2:killed|30 kişinin]] öldüğünü duyurdu."),
+        ("fa", "روزنامه از [[C1:killed|۳۰ کشته]] خبر داد.", "رادیو کشته شدن [[C2:killed|سی نفر]] را گزارش داد."),
+    ],
+)
+def test_a_strike_that_several_sources_tell_of_is_one_by_its_toll(lang, first, second):
+    talk = "Then they talked. " * 4
+    text = f"[[F1|Tigers]] [[L1|the mill road]]. {first} {talk}[[F2|Tigers]] [[L2|the old mill]]. {second}\n---\n"
+    (record,), _ = read(text + "C1 INFLICTED_BY F1\nC2 INFLICTED_BY F2\nC1 LOCATED_IN L1\nC2 LOCATED_IN L2", lang=lang)
+    assert [(toll.count.low, toll.count.high) for toll in record.tolls] == [(30, 30)]
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("en", "More than [[C2:killed|300,000 people]] have died since the war began."),
+        ("ar", "وقتل أكثر من [[C2:killed|300 ألف شخص]] منذ اندلاع النزاع."),
+        ("tr", "Savaşın başından bu yana [[C2:killed|300 bin kişi]] öldü."),
+        ("fa", "از آغاز جنگ [[C2:killed|۳۰۰ هزار نفر]] کشته شدند."),
+    ],
+)
+def test_the_toll_of_a_whole_war_is_not_that_of_the_clash(lang, words):
+    found, _ = read(
+        f"[[F1|Tigers]], [[F2|Lions]]: [[C1:killed|4 [[F3|Lions]]]]. {words}\n---\nF1 CLASHED_WITH F2\nC1 SUFFERED_BY F3", lang=lang
+    )
+    assert [[toll.count.low for toll in record.tolls] for record in found] == [[4], [300_000]]
+
+
+def test_whose_fighters_died_is_known_where_nobody_names_the_attacker():
+    (record,), _ = read("""
+A blast killed [[C1:killed|two men]] in [[L1|Saraqib]]. [[C2:killed|Nine [[F1|Lions]]]] died as well.
+---
+C1 LOCATED_IN L1
+C2 SUFFERED_BY F1
+C2 LOCATED_IN L1
+""")
+    assert sides(record) == [["Lions"]] and [(toll.count.low, toll.side) for toll in record.tolls] == [(2, None), (9, 0)]

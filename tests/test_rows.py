@@ -179,3 +179,39 @@ def test_a_total_is_not_added_to_its_parts():
     )
     (row,) = Records((record, document) for record in read(document)).rows("ucdp")
     assert (row["deaths_a"], row["deaths_b"], row["best"]) == (5, 5, 10)
+
+
+def killed(marked: str, lang: str) -> tuple[int, int | None]:
+    document = inline.parse(marked, id="r", lang=lang)
+    (row,) = Records((record, document) for record in read(document)).rows()
+    return row["killed_low"], row["killed_high"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "some", "number"),
+    [
+        ("en", "several fighters", "18 fighters"),
+        ("ar", "عشرات المسلحين", "18 مسلحا"),
+        ("tr", "onlarca militan", "18 militan"),
+        ("fa", "چند شبه‌نظامی", "۱۸ شبه‌نظامی"),
+    ],
+)
+def test_a_number_stands_for_several_or_dozens_elsewhere(lang, some, number):
+    text = f"[[F1|Tigers]], [[F2|Lions]]: [[C1:killed|{some}]]\n[[F3|Tigers]], [[F4|Lions]]: [[C2:killed|{number}]]."
+    links = "F1 CLASHED_WITH F2\nF3 CLASHED_WITH F4\nC1 SUFFERED_BY F2\nC2 SUFFERED_BY F4"
+    assert killed(f"{text}\n---\n{links}", lang) == (18, 18)
+
+
+def test_of_what_one_source_says_the_largest_number_holds():
+    text = "[[F1|Tigers]] killed [[C1:killed|43 [[F2|Lions]]]]. [[C2:killed|16 [[F3|Lions]]]] of these died in one raid."
+    assert killed(text + "\n---\nF1 CLASHED_WITH F2\nC1 SUFFERED_BY F2\nC2 SUFFERED_BY F3", "en") == (43, 43)
+
+
+def test_the_dead_without_a_number_are_those_who_are_counted():
+    text = "[[F1|Tigers]] killed [[C1:killed|12 civilians]]. [[C2:killed|The dead]] were buried on Friday."
+    assert killed(text + "\n---\nC1 INFLICTED_BY F1", "en") == (12, 12)
+
+
+def test_whom_a_sentence_adds_up_is_no_longer_of_one_kind():
+    text = "[[C1:killed|34 hostages]] died when [[F1|Tigers]] came. [[C2:killed|34 hostages]] and [[C3:killed|15 soldiers]] died."
+    assert killed(text + "\n---\nC1 INFLICTED_BY F1", "en") == (49, 49)
