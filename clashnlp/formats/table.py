@@ -17,7 +17,7 @@ def read_csv(
     stream: Iterable[bytes], source: Source, *, text_column: str = "text", on_error: Callable[[DataError], None]
 ) -> Iterator[Document]:
     """The rows of a CSV or TSV file with a header line, behind which the lines that the source skips are left out."""
-    place = source.place
+    place, number = source.place, source.skipped + 1
     try:
         columns, reader = open_csv(stream, place, text_column=text_column, longest=source.longest)
         for row in reader:
@@ -30,7 +30,7 @@ def read_csv(
                 continue
             yield from _document(dict(zip(columns, row, strict=True)), number, source, text_column, on_error)
     except csv.Error as error:
-        on_error(DataError(f"{place}: broken CSV ({error}); the rows from there on were not read"))
+        on_error(DataError(f"{place}: broken CSV behind line {number} ({error}); the rows from there on were not read"))
     except DataError as error:
         on_error(error)
 
@@ -46,7 +46,8 @@ def open_csv(stream: Iterable[bytes], place: str, *, text_column: str, longest: 
     csv.field_size_limit(min(sys.maxsize, longest))
     lines = iter(stream)
     header = decode(next(lines, b""), f"{place}:1")
-    delimiter = "\t" if header.count("\t") > header.count(",") else ","
+    # Spreadsheets write semicolons where the comma is the decimal sign, in Turkey for one.
+    delimiter = max(",\t;", key=header.count)
     # Bytes that are no UTF-8 become halves of surrogate pairs, so that their row is refused and not the file.
     texts = (line.decode("utf-8", errors="surrogateescape") for line in lines)
     reader = csv.reader(_chain(header, texts), delimiter=delimiter, strict=True)
@@ -115,13 +116,13 @@ def _document(
     row: Mapping[str, Any], number: int, source: Source, text_column: str, on_error: Callable[[DataError], None]
 ) -> Iterator[Document]:
     text = row[text_column]
-    given = row.get("id")
+    given = identity(row.get("id"))
     try:
         if not isinstance(text, str):
             raise DataError(f"column {text_column!r} holds {text!r:.60}, not a text")
         document = Document(
             text=text,
-            id=f"{source.name}-{number}" if given in (None, "") else identity(given),
+            id=f"{source.name}-{number}" if given == "" else given,
             lang=str(row["lang"]) if row.get("lang") else None,
             meta={key: value for key, value in row.items() if key not in (text_column, "id", "lang")},
         )
