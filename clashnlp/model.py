@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import shutil
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class ClashModel:
             TypeError: the report is neither a str nor a Document.
             DataError: the text is no valid Unicode.
         """
-        return next(self.predict_many([document]))
+        return self.decode(self.read([_document(document)])[0])
 
     def predict_many(self, documents: Iterable[str | Document], *, batch_tokens: int = BATCH_TOKENS) -> Iterator[Analysis]:
         """What the model says about each report, in order; reads ahead a bounded number of reports, so a stream of any length will do.
@@ -128,21 +129,35 @@ class ClashModel:
             batch_tokens: tokens that the encoder reads at once, padding included; more is faster on a GPU, and takes more memory.
 
         Raises:
-            TypeError, DataError: as `predict`.
+            TypeError, DataError: as `predict`, behind the analyses of the reports before; so does whatever the reports' iterator raises.
         """
         if batch_tokens < 1:
             raise ValueError(f"batch_tokens must be at least 1, it is {batch_tokens}")
+        if isinstance(documents, str):
+            raise TypeError("several reports are wanted, this is a str; put it into a list, or call predict")
         # The next stretch is read while this one is decoded, and handed to the caller: decoding uses one core, and the runtimes read
-        # outside of Python's lock.
-        with ThreadPoolExecutor(1) as pool:
-            ahead: Future[list[Reading]] | None = None
+        # outside of Python's lock. Threads of a pool would not do: it takes no work once the main thread has ended, and others go on.
+        stop = threading.Event()
+        ahead: Future[list[Reading]] = Future()
+        ahead.set_result([])
+        try:
             for held in _stretches(documents, 4 * _READ_AHEAD * batch_tokens):
-                following = pool.submit(self.read, held, batch_tokens=batch_tokens)
-                if ahead is not None:
-                    yield from self.decode_many(ahead.result())
-                ahead = following
-            if ahead is not None:
-                yield from self.decode_many(ahead.result())
+                decoded = self.decode_many(ahead.result())
+                ahead = Future()
+                if isinstance(held, Exception):
+                    ahead.set_exception(held)
+                else:
+                    threading.Thread(target=self._read_into, args=(ahead, held, batch_tokens, stop)).start()
+                yield from decoded
+            yield from self.decode_many(ahead.result())
+        finally:
+            stop.set()
+
+    def _read_into(self, future: Future[list[Reading]], documents: Sequence[Document], batch_tokens: int, stop: threading.Event) -> None:
+        try:
+            future.set_result(self.read(documents, batch_tokens=batch_tokens, stop=stop))
+        except BaseException as error:  # Whatever it is, the one who waits must hear of it.
+            future.set_exception(error)
 
     def records(self, documents: Iterable[str | Document], *, published: datetime.date | None = None) -> Records:
         """The clashes that the reports tell of: who against whom, where, when, with what losses, and who says so.
@@ -157,8 +172,16 @@ class ClashModel:
         analyses = self.predict_many(documents)
         return Records((record, analysis) for analysis in analyses for record in read_records(analysis, published=published))
 
-    def read(self, documents: Sequence[Document], *, batch_tokens: int = BATCH_TOKENS) -> list[Reading]:
-        """What the encoder makes of the documents; `decode` goes on from there, as often as wanted and under other configurations."""
+    def read(
+        self, documents: Sequence[Document], *, batch_tokens: int = BATCH_TOKENS, stop: threading.Event | None = None
+    ) -> list[Reading]:
+        """What the encoder makes of the documents; `decode` goes on from there, as often as wanted and under other configurations.
+
+        Args:
+            documents: the documents.
+            batch_tokens: see `predict_many`.
+            stop: once it is set nobody wants the answer any more, and no further batch is read.
+        """
         config, prefix, suffix = self.config, self._tokenizer.prefix, self._tokenizer.suffix
         frame = len(prefix) + len(suffix)
         tokens = self._tokenizer.encode_many([document.text for document in documents])
@@ -179,6 +202,8 @@ class ClashModel:
             for document, one in zip(documents, tokens, strict=True)
         ]
         for batch in make_batches(lengths, budget=batch_tokens):
+            if stop is not None and stop.is_set():
+                break
             ids = np.full((len(batch), lengths[batch[0]]), int(config.encoder.get("pad_token_id") or 0), dtype=np.int64)
             mask = np.zeros_like(ids)
             for row, index in enumerate(batch):
@@ -276,26 +301,32 @@ class ClashModel:
         return result
 
 
-def _stretches(documents: Iterable[str | Document], size: int) -> Iterator[list[Document]]:
-    """The documents in runs of about `size` characters.
+def _document(given: str | Document) -> Document:
+    document = Document(given) if isinstance(given, str) else given
+    if not isinstance(document, Document):
+        raise TypeError(f"a report is a str or a clashnlp.Document, this is {type(given).__name__}")
+    return document
 
-    Raises:
-        TypeError: one of them is neither a str nor a Document.
-    """
+
+def _stretches(documents: Iterable[str | Document], size: int) -> Iterator[list[Document] | Exception]:
+    """The documents in runs of about `size` characters, and behind them the error that they end with, if they do."""
     held: list[Document] = []
     characters = 0
-    for given in documents:
-        document = Document(given) if isinstance(given, str) else given
-        if not isinstance(document, Document):
-            raise TypeError(f"a report is a str or a clashnlp.Document, this is {type(given).__name__}")
-        held.append(document)
-        # A token has three to five characters on average; an empty report takes memory as well.
-        characters += len(document.text) + _LEAST_SIZE
-        if characters >= size:
-            yield held
-            held, characters = [], 0
+    failed: Exception | None = None
+    try:
+        for given in documents:
+            held.append(_document(given))
+            # A token has three to five characters on average; an empty report takes memory as well.
+            characters += len(held[-1].text) + _LEAST_SIZE
+            if characters >= size:
+                yield held
+                held, characters = [], 0
+    except Exception as error:
+        failed = error
     if held:
         yield held
+    if failed is not None:
+        yield failed
 
 
 def _offsets(sizes: Sequence[int]) -> list[int]:

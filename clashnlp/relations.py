@@ -19,6 +19,8 @@ FEATURE_SIZES = (9, 3, 4, 4, 2, 4)
 
 # Pairs are weighed in blocks of words, so that memory does not grow with the length of a text.
 _BLOCK = 4096
+# A list of names may have a hundred pairs a word where reports have two; each takes some 13 KB.
+_PAIRS = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,11 @@ def blocks(spans: NDArray[np.int64], pairs: NDArray[np.int64]) -> Iterator[tuple
     of_pair = first[pairs].min(axis=1) // _BLOCK
     of_span = first // _BLOCK
     for block in np.unique(of_span).tolist():
-        chosen = np.flatnonzero(of_pair == block)
-        members = np.unique(np.concatenate([np.flatnonzero(of_span == block), pairs[chosen].ravel()]))
-        yield slice(int(first[members].min()), int(last[members].max()) + 1), members, chosen
+        held = np.flatnonzero(of_pair == block)
+        for at in range(0, max(len(held), 1), _PAIRS):
+            chosen = held[at : at + _PAIRS]
+            members = np.unique(np.concatenate([np.flatnonzero(of_span == block), pairs[chosen].ravel()]))
+            yield slice(int(first[members].min()), int(last[members].max()) + 1), members, chosen
 
 
 def decode(

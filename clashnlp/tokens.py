@@ -17,8 +17,8 @@ from clashnlp.errors import ModelError
 # A word is a maximal run of letters, digits and combining marks; a zero-width non-joiner inside does not end it (ANNOTATION.md, rule 1).
 _WORD = Split(tokenizers.Regex(r"[\p{L}\p{N}\p{M}]+(?:\x{200C}+[\p{L}\p{N}\p{M}]+)*"), behavior="removed", invert=True)
 # A sentence ends once at a run of line breaks, or at a run of full stops, question and exclamation marks, with what closes behind them,
-# before white space.
-_SENTENCE_END = re.compile(r"[.!?؟۔…।]+[\"'”’»)\]]*\s+|\n\s*")
+# before white space. (A run that does not end one is not tried again from its middle: that would take the square of its length.)
+_SENTENCE_END = re.compile(r"(?<![.!?؟۔…।])[.!?؟۔…।]+(?![.!?؟۔…।])[\"'”’»)\]]*\s+|\n\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -257,10 +258,10 @@ class ClashRecord:
 
 
 def identity(value: Any) -> str | int:
-    """The id that a value of a file stands for: whole numbers and texts as they are, nothing as an empty text."""
-    if value is None:
+    """The id that a value of a file stands for: whole numbers as they are, nothing as an empty text, else text that every format holds."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):  # As tables have it where nothing stands.
         return ""
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else str(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else str(value).encode("utf-8", "replace").decode()
 
 
 def _score(row: Mapping[str, Any], name: str) -> float | None:

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -98,6 +99,25 @@ def test_a_failed_run_leaves_the_earlier_output(run, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         run("predict", tmp_path / "a.txt", "-o", tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_text() == "earlier"
+
+
+def test_devices_and_pipes_are_written_to_and_links_go_on_to_lead(run, tmp_path):
+    (tmp_path / "a.txt").write_text("one", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    held = os.open(tmp_path / "pipe", os.O_RDWR | os.O_NONBLOCK)  # So that neither end waits for the other.
+    (tmp_path / "link").symlink_to("target")
+    for name in ("pipe", "link"):
+        assert run("predict", tmp_path / "a.txt", "-o", tmp_path / name)[0] == 0
+    assert rows(os.read(held, 9999).decode()) == rows((tmp_path / "target").read_text())
+    os.close(held)
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "link", "pipe", "target"]
+
+
+def test_an_input_without_a_name_is_not_the_current_folder(run, capsys):
+    with pytest.raises(SystemExit):
+        run("predict", "")
+    assert "the name of a file or folder, it is empty" in capsys.readouterr().err
 
 
 def test_a_closed_pipe_ends_quietly(untrained, tmp_path):
@@ -221,6 +241,30 @@ def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
 def test_predict_writes_clash_records(run, tmp_path, format):
     code, out, _ = run("predict", str(EXAMPLES), "--format", format, "--published", "2018-03-04", "-o", str(tmp_path / "out"))
     assert (code, out) == (0, "") and (tmp_path / "out").stat().st_size > 100
+
+
+@pytest.mark.parametrize("format", ["jsonl", "records", "acled", "ucdp", "geojson", "csv", "parquet"])
+def test_ids_and_values_that_are_no_text_spoil_no_output(tmp_path, format):
+    text = "The army shelled Taiz on Monday, killing six soldiers. The Houthis attacked the army in Taiz."
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"id": "a\ud800", "text": text, "k\ud800": "v\ud800"}) + '\n{"id": 1, "n": 1e999, "text": "x"}\n'
+    )
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path / "a.jsonl"), "--format", format, "-o", str(out)]) == 0
+    if format != "parquet":
+        assert "a?" in out.read_text(encoding="utf-8")
+    if format == "jsonl":
+        found = [json.loads(line, parse_constant=pytest.fail) for line in out.read_text().splitlines()]
+        assert [row.get("n") for row in found] == [None, None] and found[0]["k\ud800"] == "v\ud800"
+
+
+def test_tables_as_spreadsheets_write_them(run, tmp_path):
+    (tmp_path / "a.csv").write_text("id;text;n\n1;Six soldiers, they say, died.;0,5\n", encoding="utf-8")
+    (tmp_path / "b.tsv").write_text('id\ttext\n2\tsix\n3\t"Six" died\n4\tseven\n', encoding="utf-8")
+    code, out, err = run("predict", tmp_path / "a.csv", tmp_path / "b.tsv")
+    assert (code, [row["id"] for row in rows(out)]) == (1, ["1", "2"])
+    assert rows(out)[0]["n"] == "0,5"
+    assert "b.tsv: broken CSV behind line 2" in err
 
 
 def test_a_day_of_publication_must_be_one(run):

@@ -211,12 +211,24 @@ def test_resume_refuses_another_job(tmp_path, job):
     path.write_bytes(content.replace(b"killing", b"wounding", 1))
     code, said = job(path, "--output-dir", out, "--resume", "--shard-size", 5)
     assert (code, f"the input {path} is new or was changed" in said) == (2, True)
+    code, said = job(tmp_path / "." / ".." / tmp_path.name / "in.jsonl", "--output-dir", out, "--resume", "--shard-size", 5)
+    assert (code, "is new or was changed, in name or content" in said) == (2, True)
     # The same bytes under another time are the same input.
     path.write_bytes(content)
     assert job(path, "--output-dir", out, "--resume", "--shard-size", 5)[0] == 1
     assert files(out) == before
     (out / "shard-00001.jsonl").write_bytes(b"")
     assert "shard-00001.jsonl: is missing or was changed" in job(path, "--output-dir", out, "--resume", "--shard-size", 5)[1]
+
+
+def test_shards_of_nobody_knows_which_job_are_not_mixed_with_others(tmp_path, job):
+    path, out = write_jsonl(tmp_path / "in.jsonl", 3), tmp_path / "out"
+    job(path, "--output-dir", out)
+    (out / "job.json").unlink()
+    before = files(out)
+    code, said = job(path, "--output-dir", out, "--resume")
+    assert (code, "holds shards and no job.json" in said) == (2, True)
+    assert {name: data for name, data in files(out).items() if data} == before
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path):
@@ -368,12 +380,13 @@ def test_shards_of_records(format, tmp_path, job):
         (["nowhere.jsonl", "--output-dir", "OUT"], "there is no file or folder nowhere.jsonl"),
         (["IN", "--resume"], "name their folder with --output-dir"),
         (["IN", "--output-dir", "OUT", "-o", "x"], "name either -o or --output-dir"),
+        (["FOLDER", "--output-dir", "OUT"], "out is in the input"),
         (["IN", "--output-dir", "OUT", "--input-format", "inline"], "a job reads text, jsonl, csv, parquet, not inline"),
         ([str(ROOT / "tests"), "--output-dir", "OUT", "--input-format", "brat"], "a job reads text, jsonl, csv, parquet, not brat"),
     ],
 )
 def test_what_cannot_be_a_job(arguments, message, tmp_path, job):
-    names = {"IN": write_jsonl(tmp_path / "in.jsonl", 3), "OUT": tmp_path / "out"}
+    names = {"FOLDER": tmp_path, "IN": write_jsonl(tmp_path / "in.jsonl", 3), "OUT": tmp_path / "out"}
     code, said = job(*[names.get(word, word) for word in arguments])
     assert (code, message in said) == (2, True), said
 

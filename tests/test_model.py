@@ -1,10 +1,15 @@
 import fnmatch
 import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import KINDS
+from conftest import KINDS, ROOT
 
 from clashnlp import Analysis, ClashModel, DataError, Document, ModelError
 from clashnlp.tokens import split_words
@@ -102,8 +107,76 @@ def test_predict_many_reads_ahead_only_so_far(untrained):
     next(model.predict_many(("" for taken in itertools.count(1)), batch_tokens=32))  # Empty reports are bounded as well.
 
 
+def test_an_error_in_a_stream_comes_behind_what_was_read_before_it(untrained):
+    model = ClashModel.from_pretrained(untrained["wordpiece"])
+    texts = [f"{at} soldiers died in Taiz." for at in range(100)]
+    for bad, error in (("\ud800", DataError), (None, TypeError)):
+        found: list[Analysis] = []
+        with pytest.raises(error):
+            found.extend(model.predict_many([*texts, bad, "not read"], batch_tokens=8))
+        assert [analysis.text for analysis in found] == texts
+
+
+@pytest.mark.parametrize("end", ["closed", "interrupted"])
+def test_who_stops_early_waits_for_no_more_than_a_batch(end, untrained, monkeypatch):
+    model = ClashModel.from_pretrained(untrained["wordpiece"])
+    encode, batches = model._backend.encode, []
+
+    def slow(ids, mask):
+        batches.append(len(ids))
+        time.sleep(0.01)
+        return encode(ids, mask)
+
+    monkeypatch.setattr(model._backend, "encode", slow)
+    before = set(threading.enumerate())
+
+    def reports():
+        for at in range(10_000):
+            if end == "interrupted" and len(batches) > 3:
+                raise KeyboardInterrupt
+            yield f"{at} soldiers died in Taiz."
+
+    stream = model.predict_many(reports(), batch_tokens=64)
+    if end == "closed":
+        next(stream)
+        stream.close()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            list(stream)
+    done = len(batches)
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert len(batches) <= done + 1
+
+
+@pytest.mark.parametrize("backend", ["onnx", "openvino", "torch"])
+def test_streams_may_be_read_in_turns_and_inside_each_other(backend, untrained):
+    pytest.importorskip(backend)
+    model = ClashModel.from_pretrained(untrained["wordpiece"], backend=backend)
+    texts = [f"{at} soldiers died in Taiz." for at in range(200)]
+    pairs = list(zip(model.predict_many(texts, batch_tokens=16), model.predict_many(texts, batch_tokens=16), strict=True))
+    assert [one.text for one, _ in pairs] == texts
+    assert all(shape(one) == shape(other) for one, other in pairs)
+    nested = model.predict_many((analysis.text for analysis in model.predict_many(texts, batch_tokens=16)), batch_tokens=16)
+    assert [analysis.text for analysis in nested] == texts
+
+
+def test_a_thread_goes_on_after_the_main_one(untrained):
+    code = (
+        "import sys, threading, clashnlp; model = clashnlp.ClashModel.from_pretrained(sys.argv[1]); main = threading.main_thread()\n"
+        "threading.Thread(target=lambda: (main.join(), print(len(list(model.predict_many(['six died', 'seven']))), flush=True))).start()"
+    )
+    command = [sys.executable, "-c", code, str(untrained["wordpiece"])]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
 def test_wrong_types_are_refused(untrained):
     model = ClashModel.from_pretrained(untrained["bpe"])
+    for many in (model.predict_many, model.records):
+        with pytest.raises(TypeError, match="put it into a list"):
+            list(many("The army shelled Taiz."))
     with pytest.raises(TypeError, match="this is int"):
         model.predict(3)
     with pytest.raises(DataError, match="surrogate"):

@@ -58,11 +58,12 @@ def test_features_of_a_known_case():
 def test_blocks_hold_every_pair_once(drawn):
     spans, sentences = drawn
     found = relations.candidates(spans, sentences, CLASH, **LIMITS)
-    old, relations._BLOCK = relations._BLOCK, 7
+    old, relations._BLOCK, relations._PAIRS = (relations._BLOCK, relations._PAIRS), 7, 5
     try:
         parts = list(relations.blocks(spans, found.pairs))
     finally:
-        relations._BLOCK = old
+        relations._BLOCK, relations._PAIRS = old
+    assert all(len(chosen) <= 5 for _, _, chosen in parts)
     assert sorted(pair for _, _, chosen in parts for pair in chosen.tolist()) == list(range(len(found.pairs)))
     assert {span for _, members, _ in parts for span in members.tolist()} == set(range(len(spans)))
     for words, members, chosen in parts:

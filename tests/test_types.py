@@ -1,6 +1,7 @@
 import pytest
 
 from clashnlp import Analysis, DataError, Document, Relation, Span
+from clashnlp.types import identity
 
 TEXT = "Houthi fighters backed by Iran"
 FACTION = Span(0, 15, "FACTION", "Houthi fighters", "F1")
@@ -70,3 +71,8 @@ def test_bad_json_forms_are_named(row, message):
 def test_a_text_must_be_a_str():
     with pytest.raises(TypeError, match="this is bytes"):
         Document(b"abc")
+
+
+def test_ids_are_such_that_every_format_holds_them():
+    values = [None, float("nan"), "", "x", "سرت", 7, 10**30, True, 1.5, "a\ud800"]
+    assert [identity(value) for value in values] == ["", "", "", "x", "سرت", 7, 10**30, "True", "1.5", "a?"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class OpenVinoBackend:
 
     def __init__(self, requests: list[Any], relate: OnnxBackend) -> None:
         self._requests = requests
+        # A request computes one thing at a time, and streams that are read in turns, or in several threads, share them.
+        self._lock = threading.Lock()
         self.relate = relate.relate
 
     @classmethod
@@ -60,11 +63,12 @@ class OpenVinoBackend:
         """See `clashnlp.backends.Backend.encode`."""
         size = -(-len(ids) // len(self._requests))
         running = []
-        for request, at in zip(self._requests, range(0, len(ids), size), strict=False):
-            request.start_async({"ids": ids[at : at + size], "mask": mask[at : at + size]}, share_inputs=True)
-            running.append(request)
-        for request in running:
-            request.wait()
-        # A request's arrays are written anew by the next call.
-        states, tags = (np.concatenate([request.get_tensor(name).data for request in running]) for name in ("states", "tags"))
+        with self._lock:
+            for request, at in zip(self._requests, range(0, len(ids), size), strict=False):
+                request.start_async({"ids": ids[at : at + size], "mask": mask[at : at + size]}, share_inputs=True)
+                running.append(request)
+            for request in running:
+                request.wait()
+            # A request's arrays are written anew by the next call.
+            states, tags = (np.concatenate([request.get_tensor(name).data for request in running]) for name in ("states", "tags"))
         return states, tags

@@ -37,6 +37,9 @@ def run_job(options: argparse.Namespace) -> int:
     """Carries the job out."""
     if options.output is not None:
         raise DataError("name either -o or --output-dir")
+    for given in map(Path, options.inputs):
+        if given.is_dir() and options.output_dir.resolve().is_relative_to(given.resolve()):
+            raise DataError(f"{options.output_dir} is in the input {given}, and would be read with it the next time; name another folder")
     settings = Settings(
         shard_size=options.shard_size,
         format=options.format,

@@ -45,6 +45,13 @@ def share(value: str) -> float:
     return number
 
 
+def name(value: str) -> str:
+    """A name; an empty one, as unset variables of a shell leave it, would stand for the current folder."""
+    if not value:
+        raise argparse.ArgumentTypeError("must be the name of a file or folder, it is empty")
+    return value
+
+
 def day(value: str) -> datetime.date:
     """A day such as 2018-03-03."""
     try:
@@ -56,7 +63,7 @@ def day(value: str) -> datetime.date:
 def add_inputs(command: argparse.ArgumentParser) -> None:
     """Adds the reports to read, and how to read them; `files.read_reports` reads them."""
     kinds = ".txt, .jsonl, .csv, .tsv or .parquet files, folders of these, or - for standard input"
-    command.add_argument("inputs", nargs="+", metavar="INPUT", help=kinds)
+    command.add_argument("inputs", nargs="+", type=name, metavar="INPUT", help=kinds)
     command.add_argument("--text-column", default="text", help="column or key that holds the reports (default: text)")
     add_input_format(command, text="read every input as this format (default: as they look; - is text)")
 

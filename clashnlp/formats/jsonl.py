@@ -92,8 +92,11 @@ def write_all(documents: Iterable[Document], path: Path) -> Account:
 
 
 def json_text(value: Any) -> str:
-    """The value as JSON on one line; what JSON has no form for, dates say, as text."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    """The value as JSON on one line; what JSON has no form for, dates say, as text, and numbers that are none as null."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json_text(json.loads(json.dumps(value, default=str), parse_constant=lambda _: None))
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

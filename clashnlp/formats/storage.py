@@ -105,7 +105,14 @@ def _unzipped(data: bytes, prefix: str) -> dict[str, Callable[[], bytes]]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to that takes the place of `path` once all is written, so that a failure leaves an earlier file as it was."""
+    """A path to write to that takes the place of `path` once all is written, so that a failure leaves an earlier file as it was.
+
+    A device or a pipe (`/dev/null`, `/dev/stdout`) is written to as it is, and a link goes on to lead to its file.
+    """
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    path = path.resolve()
     part = path.with_name(f"{path.name}.part")
     try:
         yield part
@@ -120,7 +127,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     with replacing(path) as part, part.open("wb") as file:
         yield file
         file.flush()
-        os.fsync(file.fileno())
+        if part.is_file():  # Devices and pipes are on no disk.
+            os.fsync(file.fileno())
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:

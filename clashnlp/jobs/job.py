@@ -68,6 +68,8 @@ class Job:
             self._ids = stack.enter_context((self.folder / IDS).open("a+b"))
             if (self.folder / MANIFEST).is_file():
                 self.result = self._take_up()
+            elif any(self.folder.glob("shard-*")):
+                raise DataError(f"{self.folder} holds shards and no {MANIFEST} that says whose; put it back, or name another folder")
             else:
                 self._begin()
             self._open = stack.pop_all()
@@ -178,7 +180,7 @@ def _difference(held: dict[str, Any], now: dict[str, Any], key: str) -> str:
         return f"{key}: {_difference(before, after, inner)}"
     if key == "inputs" and isinstance(before, list) and isinstance(after, list):
         names = [row["path"] for row in after if row not in before] or [row["path"] for row in before if row not in after]
-        return f"the input {', '.join(names)} is new or was changed" if names else "the inputs stand in another order"
+        return f"the input {', '.join(names)} is new or was changed, in name or content" if names else "the inputs stand in another order"
     return f"{key} was {before!r}, now {after!r}"
 
 
