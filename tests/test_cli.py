@@ -264,7 +264,7 @@ def test_tables_as_spreadsheets_write_them(run, tmp_path):
     code, out, err = run("predict", tmp_path / "a.csv", tmp_path / "b.tsv")
     assert (code, [row["id"] for row in rows(out)]) == (1, ["1", "2"])
     assert rows(out)[0]["n"] == "0,5"
-    assert "b.tsv: broken CSV behind line 2" in err
+    assert "b.tsv:3: broken CSV" in err
 
 
 def test_a_day_of_publication_must_be_one(run):
