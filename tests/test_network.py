@@ -95,6 +95,14 @@ def test_weights_are_stored_once(untrained):
             assert len(inside) < len(graph.initializer)
 
 
+def test_attention_scores_are_passed_over_no_more_than_needed(untrained):
+    for kind in KINDS:
+        graph = onnx.load(untrained[kind] / "encoder.onnx", load_external_data=False).graph
+        used = {name for node in graph.node for name in node.input}
+        assert not [node for node in graph.node if node.op_type == "IsNaN"]
+        assert all(node.output[0] in used for node in graph.node if node.op_type == "Constant")
+
+
 def test_eight_bits_stay_close(untrained, tmp_path):
     from clashnlp.training.export import export_onnx
 
