@@ -33,9 +33,9 @@ class Span:
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """The span in the JSON form of the annotation guidelines; attributes stand beside the other keys."""
+        """The span in the JSON form of the annotation guidelines; attributes stand beside the other keys, whose names get a `_` there."""
         row: dict[str, Any] = {"id": self.id, "start": self.start, "end": self.end, "label": self.label, "text": self.text}
-        row.update(self.attributes)
+        row.update({f"{key}_" if key in _SPAN_KEYS else key: value for key, value in self.attributes.items()})
         if self.score is not None:
             row["score"] = round(self.score, 4)
         return row
@@ -297,7 +297,11 @@ def _span_from_dict(row: Any, text: str, at: int) -> Span:
         text=surface,
         id=str(row.get("id", f"T{at}")),
         score=_score(row, name),
-        attributes={key: value for key, value in row.items() if key not in _SPAN_KEYS and isinstance(value, str)},
+        attributes={
+            key[:-1] if key[-1:] == "_" and key[:-1] in _SPAN_KEYS else key: value
+            for key, value in row.items()
+            if key not in _SPAN_KEYS and isinstance(value, str)
+        },
     )
 
 

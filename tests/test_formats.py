@@ -217,6 +217,14 @@ def test_inline_notation_refuses_what_it_cannot_hold(document):
         inline.write(document)
 
 
+def test_attributes_that_share_a_name_with_the_span(tmp_path):
+    values = {"label": "x", "text": "y", "score": "3", "start": "z", "note": "n"}
+    document = Document("ab", "d", spans=(Span(0, 1, "FACTION", "a", "T1", attributes=values),))
+    row = json.loads(jsonl.write(document))
+    assert (row["spans"][0]["label"], row["spans"][0]["label_"], row["spans"][0]["score_"]) == ("FACTION", "x", "3")
+    assert Document.from_dict(row) == document
+
+
 def test_labels_without_a_mark_are_refused(tmp_path):
     own = Document("ab", "x", "en", (Span(0, 1, "PERSON", "a", "T1"),))
     with pytest.raises(DataError, match="there is no mark for PERSON, but only for FACTION"):

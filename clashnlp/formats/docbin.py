@@ -108,7 +108,7 @@ def _spans(doc: Any, spans_key: str | None, place: str, account: Account) -> lis
             found.setdefault(key, spans)
     if spans_key is None:
         for marked in doc.ents:
-            if (marked.start_char, marked.end_char, marked.label_) not in found:
+            if (marked.start_char, marked.end_char, split_value(marked.label_)[0]) not in found:
                 _add(found, _span(source, marked, None, None), f"{place}{marked.start_char}", account)
     spans = ordered(span for equal in found.values() for span in equal)
     ids = [span.id for span in spans]

@@ -96,6 +96,13 @@ def test_groups_of_spans(tmp_path):
     assert [(span.text, span.score) for span in document.spans] == [("Houthi", 0.5)]
 
 
+def test_an_entity_with_its_value_in_the_label_is_that_of_the_group(tmp_path):
+    doc = sample(spacy.blank("en"), ents=False)
+    doc.ents = [span for span in doc.spans["sc"] if span.label_ == "CASUALTY:killed"]
+    [document], _, _ = reading(put(tmp_path / "x.spacy", doc))
+    assert [span.attributes for span in document.spans if span.label == "CASUALTY"] == [{"outcome": "killed"}]
+
+
 def test_words_without_known_spaces(tmp_path):
     doc = spacy.tokens.Doc(spacy.blank("xx").vocab, words=["a", "b"])
     [document], account, _ = reading(put(tmp_path / "x.spacy", doc))
