@@ -34,6 +34,10 @@ _ONE_OF = re.compile(
     r"|(?:[أا]حد|[إا]حدى) (?:القتلى|القتيلين|الضحايا|الجرحى|الجريحين|المصابين)"
     r"|(?:ölenlerden|yaralılardan|ölen\w*) (?:biri|birinin)|یکی از (?:کشته|قربانیان|زخمی)\S*)\W*(?:\S+\s+){0,2}$"
 )
+# The dead who are found or handed over were killed before.
+_BODIES = re.compile(
+    r"\b(?:body|bodies|corpses?|remains|cese[td]\w*|cenaze\w*|naaş\w*|naas\w*)\b|(?:^|\s)[وبل]?(?:ال)?(?:جثث|جثه|جثمان|جثامين|اشلاء)|جسد|اجساد|پيكر|پیکر|جنازه"
+)
 # What makes a number the toll of a war and not of a clash: "since the war began", "since 2011".
 _WAR = r"(?:war|conflict|uprising|revolution|year|century)"
 _WAR_AR = r"(?:ال)?(?:حرب|نزاع|صراع|ازمه|ثوره|احتجاجات|انتفاضه|تمرد|عام)"
@@ -97,7 +101,10 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
     adds to it (four others), or is a claim of its own.
     """
     groups: dict[tuple[tuple[int, int], str | None, int | None, str | None, bool], list[Statement]] = {}
-    for one in sorted(statements, key=lambda one: one.span.start):
+    told = sorted(statements, key=lambda one: one.span.start)
+    for one in told:
+        if _is_found(one, told):
+            continue
         key = (one.sentence, one.claimant, one.side, one.count.outcome, one.count.kind == "civilian")
         before = [other for other in groups if other[3] == one.count.outcome and one.sentence[0] - other[0][1] <= 1]
         if one.part and any(other[0] == one.sentence or not one.count.names for other in before):
@@ -110,6 +117,15 @@ def collect(statements: Iterable[Statement]) -> list[Toll]:
         if not _merged(toll, group[0].span, tolls):
             tolls.append(toll)
     return tolls
+
+
+def _is_found(one: Statement, told: list[Statement]) -> bool:
+    """Whether these are bodies of victims that are told of elsewhere."""
+    return _BODIES.search(fold(one.span.text)) is not None and any(
+        other.count.outcome == one.count.outcome and other.count.low >= one.count.low and _BODIES.search(fold(other.span.text)) is None
+        for other in told
+        if other.side == one.side or None in (other.side, one.side)
+    )
 
 
 def total(tolls: Iterable[Toll]) -> tuple[int, int | None] | None:
@@ -149,7 +165,10 @@ def added(ranges: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
 
 def _toll(group: list[Statement]) -> Toll:
     numbered = [one.count for one in group if not one.count.names]
-    named = [one.count for one in group if one.count.names]
+    named: list[Count] = []
+    for one in group:
+        if one.count.names and not _known(one.count.names, tuple(name for count in named for name in count.names)):
+            named.append(one.count)
     # Names beside a number are those of its victims, as far as it goes.
     counted = numbered if numbered and sum(one.low for one in numbered) >= max(len(named), 2) else numbered + named
     low, high = added([(one.low, one.high) for one in counted])
@@ -173,9 +192,9 @@ def _merged(toll: Toll, first: Span, tolls: list[Toll]) -> bool:
         apart = None not in (other.claimant, toll.claimant) and other.claimant != toll.claimant
         low, high = other.count.low, other.count.high
         if (low, high) == (toll.count.low, toll.count.high) and not apart and bool(other.count.names) == bool(toll.count.names):
-            same = not toll.count.names or bool(_known(toll.count.names, other.count.names))
+            same = not toll.count.names or _known(toll.count.names, other.count.names)
         else:
-            same = False
+            same = bool(toll.count.names) and toll.count.low <= low and _known(toll.count.names, other.count.names)
         part = bool(toll.count.names) and not other.count.names and (high is None or toll.count.low <= high)
         told = toll.count.low <= low and any(fold(first.text) == fold(span.text) for span in other.spans)
         more = _OTHERS.search(fold(first.text)) is not None and not apart and not told
@@ -194,7 +213,8 @@ def _merged(toll: Toll, first: Span, tolls: list[Toll]) -> bool:
 
 def _known(names: tuple[str, ...], others: tuple[str, ...]) -> bool:
     """Whether these are names that stood there before, perhaps in a fuller form."""
-    return all(any(set(fold(name).split()) & set(fold(other).split()) for other in others) for name in names)
+    words = [set(fold(other).split()) for other in others]
+    return all(any(own <= other or other <= own for other in words) for own in (set(fold(name).split()) for name in names))
 
 
 def _union(one: Toll, other: Toll, low: int, high: int | None) -> Toll:

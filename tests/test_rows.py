@@ -215,3 +215,29 @@ def test_the_dead_without_a_number_are_those_who_are_counted():
 def test_whom_a_sentence_adds_up_is_no_longer_of_one_kind():
     text = "[[C1:killed|34 hostages]] died when [[F1|Tigers]] came. [[C2:killed|34 hostages]] and [[C3:killed|15 soldiers]] died."
     assert killed(text + "\n---\nC1 INFLICTED_BY F1", "en") == (49, 49)
+
+
+@pytest.mark.parametrize(
+    ("lang", "dead", "bodies"),
+    [
+        ("en", "Nine [[F3|Lions]]", "The bodies of five [[F4|Lions]]"),
+        ("ar", "تسعة من [[F3|الأسود]]", "جثث خمسة من [[F4|الأسود]]"),
+        ("tr", "dokuz [[F3|Aslan]] üyesi", "beş [[F4|Aslan]] üyesinin cesedi"),
+        ("fa", "نه عضو [[F3|شیرها]]", "اجساد پنج عضو [[F4|شیرها]]"),
+    ],
+)
+def test_bodies_that_are_found_are_those_of_the_dead(lang, dead, bodies):
+    text = f"[[F1|Tigers]], [[F2|Lions]]: [[C1:killed|{dead}]]; [[C2:killed|{bodies}]].\n---\nF1 CLASHED_WITH F2\n"
+    assert killed(text + "C1 SUFFERED_BY F2\nC2 SUFFERED_BY F2", lang) == (9, 9)
+
+
+def test_bodies_of_whom_nothing_else_tells_are_counted():
+    text = "[[F1|Tigers]] fought [[F2|Lions]] and left [[C1:killed|seven bodies]].\n---\nF1 CLASHED_WITH F2"
+    assert killed(text, "en") == (7, 7)
+
+
+def test_a_name_in_short_is_no_second_victim_and_two_of_one_family_are_two():
+    text = "[[F1|Tigers]] fought [[F2|Lions]]. [[C1:killed|Captain Adam Hale]] and [[C2:killed|{}]] were killed. [[C3:killed|Hale]] was 40."
+    links = "\n---\nF1 CLASHED_WITH F2"
+    assert killed(text.format("Bob Reed") + links, "en") == (2, 2)
+    assert killed(text.format("Bob Hale").replace("[[C3:killed|Hale]]", "[[C3:killed|Adam Hale]]") + links, "en") == (2, 2)
