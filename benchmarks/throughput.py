@@ -39,6 +39,7 @@ OURS = {
     "onnx int8": ("onnx", None),
     "openvino float32": ("openvino", "float32"),
     "openvino bfloat16": ("openvino", "bfloat16"),
+    "openvino int8": ("openvino", "int8"),
 }
 PIPELINES = {f"pipeline, batches of {size}": size for size in (1, 8, 32)}
 CONTESTANTS = [
