@@ -17,19 +17,17 @@ from clashnlp.errors import MissingDependencyError, ModelError
 
 try:
     import openvino
-    from openvino import opset13 as ops
 except ImportError as error:
     raise MissingDependencyError(
         f"the openvino backend needs the package {error.name}; install it with: pip install 'clashnlp[openvino]'", name=error.name
     ) from error
 
 # Two halves of a batch on a core each are read faster than the whole on two: 31,900 tokens a second against 29,100 (bfloat16, two cores).
-# But in float32 OpenVINO 2026.4 then returned noise for 1 of 160 padded batches of 380 to 510 tokens (bfloat16: 0 of 640), so there it is one.
-_STREAMS = {"float32": 1, "bfloat16": 2, "int8": 2}
-# OpenVINO computes in bfloat16 by default where the CPU can, so the precision is always stated. In eight bits are only the products with
-# weights, whose other side is quantised as it comes, in groups of so many values.
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
-_GROUP = 64
+# But in float32 OpenVINO 2026.4 then returned noise for 1 of 160 padded batches of 380 to 510 tokens (bfloat16: 0 of 640), so there
+# it is one (0 of 640).
+_STREAMS = {"float32": 1, "bfloat16": 2}
+# OpenVINO computes in bfloat16 by default where the CPU can, so the precision is always stated.
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 class OpenVinoBackend:
@@ -58,11 +56,7 @@ class OpenVinoBackend:
             options["INFERENCE_NUM_THREADS"] = str(runtime.threads)
         try:
             core = openvino.Core()
-            graph = core.read_model(folder / ENCODER_FILE)
-            if runtime.precision == "int8":
-                _to_int8(graph)
-                options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(_GROUP)
-            model = core.compile_model(graph, "CPU", options)
+            model = core.compile_model(core.read_model(folder / ENCODER_FILE), "CPU", options)
         except RuntimeError as error:
             raise ModelError(f"{folder / ENCODER_FILE}: OpenVINO {openvino.__version__} cannot read it ({error})") from None
         return cls([model.create_infer_request() for _ in range(streams)], relate)
@@ -80,29 +74,3 @@ class OpenVinoBackend:
             # A request's arrays are written anew by the next call.
             states, tags = (np.concatenate([request.get_tensor(name).data for request in running]) for name in ("states", "tags"))
         return states, tags
-
-
-def _to_int8(graph: Any) -> None:
-    """Rounds the weights of the graph's matrix products to eight bits, with a scale for each output, in the form that OpenVINO knows."""
-    for node in graph.get_ordered_ops():
-        weights = _constant(node.input_value(1).get_node()) if node.get_type_name() == "MatMul" else None
-        if weights is None or weights.ndim != 2:
-            continue
-        rows = weights if node.get_attributes()["transpose_b"] else weights.T
-        scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / 127
-        narrow = ops.constant(np.round(rows / scale).astype(np.int8), dtype=np.int8)
-        product = ops.matmul(node.input_value(0), ops.multiply(ops.convert(narrow, "f32"), ops.constant(scale)), False, True)
-        for target in node.output(0).get_target_inputs():
-            target.replace_source_output(product.output(0))
-    graph.validate_nodes_and_infer_types()
-
-
-def _constant(node: Any) -> NDArray[np.float32] | None:
-    """The value of a node, if it is a constant that is at most widened and transposed."""
-    kind = node.get_type_name()
-    if kind == "Constant":
-        return np.asarray(node.get_data(), dtype=np.float32)
-    inner = _constant(node.input_value(0).get_node()) if kind in ("Convert", "Transpose") else None
-    if inner is None or kind == "Convert":
-        return inner
-    return inner.transpose(node.input_value(1).get_node().get_data())

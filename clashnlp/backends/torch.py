@@ -37,8 +37,6 @@ class TorchBackend:
         Raises:
             ModelError: a file is missing or cannot be read, or the device is not available.
         """
-        if runtime.precision == "int8":
-            raise ModelError("the torch backend has no precision int8; use backend='openvino'")
         device = runtime.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
