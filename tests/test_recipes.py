@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import lzma
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from conftest import CORPUS, ROOT
 
 from clashnlp.config import ModelConfig
 from clashnlp.network import load_network
+from clashnlp.schema import CLASH
 from clashnlp.training.start import start
 
 
@@ -84,6 +86,18 @@ def test_pretraining_leaves_out_the_documents_that_it_is_told_to(tmp_path):
     pretrain = script("pretrain")
     left = pretrain.read_documents([tmp_path / "en.txt.xz"], leave_out=pretrain.first_lines(tmp_path / "dev.jsonl"))
     assert left == ["A report.", "Another report."]
+
+
+def test_heads_of_before_names_were_compared_are_kept(untrained, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(untrained["wordpiece"], folder)
+    row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    for relation in row["schema"]["relations"]:
+        del relation["distinct"]
+    (folder / "config.json").write_text(json.dumps(row), encoding="utf-8")
+    network, _, config = start(folder, schema=CLASH)
+    before = load_network(folder, ModelConfig.load(folder / "config.json"))
+    assert config.schema == CLASH and network.tagger.weight.equal(before.tagger.weight)
 
 
 @pytest.fixture(scope="module")

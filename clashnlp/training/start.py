@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,18 @@ def start(init: str | Path | None, *, schema: Schema | None) -> tuple[ClashNetwo
         config = ModelConfig.load(folder / store.CONFIG_FILE)
         network = load_network(folder, config)
         tokenizer = Tokenizer.load(folder / store.TOKENIZER_FILE)
-        if schema is not None and schema != config.schema:
+        if schema is not None and _outputs(schema) != _outputs(config.schema):
             config = config.replace(
                 schema=schema, tag_temperature=1.0, relation_temperature=1.0, span_thresholds={}, relation_thresholds={}
             )
             network = ClashNetwork(config, network.encoder)
-        return network, tokenizer, config
+        return network, tokenizer, config if schema is None else config.replace(schema=schema)
     return _from_encoder(folder, schema)
+
+
+def _outputs(schema: Schema) -> tuple[object, ...]:
+    """What the heads of a schema answer. Whether a relation's ends bear two names is asked of their answers, and costs no head."""
+    return schema.labels, schema.attributes, tuple(replace(kind, distinct=False) for kind in schema.relations)
 
 
 def _is_clashnlp(folder: Path) -> bool:
