@@ -81,14 +81,13 @@ class Document:
         _check_text(self.text)
         for span in self.spans:
             _check_span(span, self.text)
-        known = Counter(span.id for span in self.spans)
-        for span_id, times in known.items():
-            if times > 1:
-                raise DataError(f"span id {span_id!r} stands {times} times; make span ids unique in the document")
-        spans = set(self.spans)
+        known = {span.id: span for span in self.spans}
+        if len(known) < len(self.spans):
+            span_id, times = Counter(span.id for span in self.spans).most_common(1)[0]
+            raise DataError(f"span id {span_id!r} stands {times} times; make span ids unique in the document")
         for relation in self.relations:
             for end in (relation.head, relation.tail):
-                if end not in spans:
+                if known.get(end.id) != end:
                     raise DataError(f"relation {relation.label} refers to span {end.id!r}, which is not among the document's spans")
 
     def of(self, label: str) -> list[Span]:

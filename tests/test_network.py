@@ -12,7 +12,7 @@ from clashnlp import ModelConfig
 from clashnlp.backends import Backend, Runtime
 from clashnlp.backends import load_backend as load_backend_of
 from clashnlp.errors import ModelError
-from clashnlp.network import range_max
+from clashnlp.network import covered, range_max
 from clashnlp.relations import FEATURE_SIZES
 
 
@@ -33,6 +33,28 @@ def test_range_max_is_the_maximum_of_each_range():
     for start, stop, row in zip(low.tolist(), high.tolist(), found, strict=True):
         expected = rows[start:stop].amax(dim=0) if stop > start else torch.full((4,), -1e4)
         assert torch.equal(row, expected)
+
+
+def test_a_range_counts_to_its_longest():
+    rows = torch.randn(200, 4)
+    low = torch.randint(0, 200, (50,))
+    high = torch.minimum(low + torch.randint(0, 100, (50,)), torch.tensor(200))
+    found = range_max(rows, low, high, longest=20)
+    for at in range(50):
+        start, end = int(low[at]), min(int(high[at]), int(low[at]) + 20)
+        expected = rows[start:end].amax(0) if end > start else torch.full((4,), -1e4)
+        assert torch.equal(found[at], expected)
+
+
+def test_only_rows_in_ranges_are_kept():
+    rows = torch.randn(30, 4)
+    low, high = torch.tensor([3, 4, 10, 4, 29]), torch.tensor([8, 6, 11, 9, 30])
+    kept, start, end = covered(rows, low, high)
+    assert len(kept) == 8
+    for at in range(len(low)):
+        assert torch.equal(kept[start[at] : end[at]], rows[low[at] : high[at]])
+    kept, start, end = covered(rows, low[:0], high[:0])
+    assert len(kept) == len(start) == len(end) == 0
 
 
 def test_gradients_reach_the_maxima():
