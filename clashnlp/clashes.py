@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -197,14 +198,19 @@ def bare_key(text: str, lang: str, names: set[str]) -> str:
 
 def _fuller(span: Span, spans: list[Span], lang: str) -> Span:
     """The span that names the same party in more words, behind its name or (English, Turkish) before it; the span itself if none does."""
-    words = actors.fold(places.bare(span.text, lang)).split()
+    words = _words_of(span.text, lang)
 
     def fuller(other: Span) -> bool:
-        longer = actors.fold(places.bare(other.text, lang)).split()
+        longer = _words_of(other.text, lang)
         return len(longer) > len(words) > 0 and words == (longer[: len(words)] if lang in ("ar", "fa") else longer[-len(words) :])
 
     before = [other for other in spans if other.start < span.start and fuller(other)]
     return before[-1] if before else next((other for other in spans if fuller(other)), span)
+
+
+@lru_cache(maxsize=4096)  # Reports name few parties, over and over.
+def _words_of(name: str, lang: str) -> list[str]:
+    return actors.fold(places.bare(name, lang)).split()
 
 
 def _edges(report: Report) -> list[Clash]:
