@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from conftest import CORPUS, ROOT
+from tokenizers import Tokenizer
 
 from clashnlp.config import ModelConfig
 from clashnlp.network import load_network
@@ -164,3 +166,45 @@ def test_the_loop_holds_a_third_out_and_compares_in_pairs(corpus):
     before, after = [(1, 2, 2), (0, 2, 4)] * 20, [(2, 2, 2), (1, 2, 4)] * 20
     assert loop.row("x", before, before) == "| x | 0.200 | 0.200 | +0.000 | +0.000 to +0.000 |"
     assert loop.row("x", before, after).startswith("| x | 0.200 | 0.600 | +0.400 | +0.3")
+
+
+def test_embeddings_of_another_vocabulary_are_carried_over(encoders, corpus, tmp_path):
+    text = tmp_path / "en.txt.xz"
+    with lzma.open(text, "wt", encoding="utf-8") as file:
+        file.write("\n\n".join(document.text for document in corpus))
+    run("embeddings", "--text", text, "--init", encoders["wordpiece"], "--output", tmp_path / "new", "--pieces", 300)
+    embeddings = script("embeddings")
+    old, new = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (encoders["wordpiece"], tmp_path / "new"))
+    folders = (encoders["wordpiece"], tmp_path / "new")
+    before, after = (start(folder, schema=CLASH)[0].encoder.state_dict()[embeddings.WORDS] for folder in folders)
+    assert len(after) == new.get_vocab_size() < len(before)
+    shared = set(new.get_vocab()) & set(old.get_vocab())
+    assert shared and all(after[new.token_to_id(piece)].equal(before[old.token_to_id(piece)]) for piece in shared)
+    for piece in set(new.get_vocab()) - shared:
+        parts = old.encode(piece.removeprefix("##"), add_special_tokens=False).ids
+        assert torch.allclose(after[new.token_to_id(piece)], before[parts].mean(0), atol=1e-6)
+
+
+def test_skip_gram_vectors_are_mapped_into_the_space_of_the_embeddings(encoders):
+    embeddings = script("embeddings")
+    tokenizer = Tokenizer.from_file(str(encoders["wordpiece"] / "tokenizer.json"))
+    random = np.random.default_rng(0)
+    pieces = [piece for piece in tokenizer.get_vocab() if piece not in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")]
+    vectors = {piece: random.standard_normal(embeddings.WIDTH).astype(np.float32) for piece in pieces[:-1]}
+    turn = random.standard_normal((embeddings.WIDTH, 16))
+    weights = torch.zeros(tokenizer.get_vocab_size(), 16)
+    for piece, vector in vectors.items():
+        weights[tokenizer.token_to_id(piece)] = torch.from_numpy(vector @ turn)
+    rows = embeddings.mapped(vectors, tokenizer, weights, generator=torch.Generator().manual_seed(0))
+    foreign = [tokenizer.token_to_id(piece) for piece in vectors if not embeddings.ANCHOR.fullmatch(piece)]
+    # A map that is fitted on Latin pieces holds for the others.
+    assert torch.nn.functional.cosine_similarity(rows[foreign], weights[foreign]).mean() > 0.5
+    assert not rows.isnan().any()
+
+
+def test_skip_gram_learns_which_pieces_stand_together(encoders):
+    pytest.importorskip("gensim")
+    embeddings = script("embeddings")
+    tokenizer = Tokenizer.from_file(str(encoders["wordpiece"] / "tokenizer.json"))
+    vectors = embeddings.skip_gram(tokenizer, ["the army shelled the town"] * 50, least=2)
+    assert vectors and all(vector.shape == (embeddings.WIDTH,) for vector in vectors.values())
