@@ -8,7 +8,8 @@ another one gets the mean of the old pieces that it is cut into.
 
 `--skip-gram` (needs gensim) forgets the embeddings and maps skip-gram vectors of the pieces linearly into their space. The map is fitted by
 ridge regression on pieces of small Latin letters alone, as if the encoder had been made for English; what a map finds is shorter than what
-it was fitted on, so it is stretched to the same variance. Pieces that are too rare in the text get random embeddings of the old ones' scale.
+it was fitted on, so it is stretched to the same variance. Pieces that are too rare in the text get random embeddings at the old ones'
+scale.
 """
 
 import argparse
