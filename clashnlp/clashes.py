@@ -208,9 +208,11 @@ def _fuller(span: Span, spans: list[Span], lang: str) -> Span:
     return before[-1] if before else next((other for other in spans if fuller(other)), span)
 
 
-@lru_cache(maxsize=4096)  # Reports name few parties, over and over.
-def _words_of(name: str, lang: str) -> list[str]:
-    return actors.fold(places.bare(name, lang)).split()
+# Reports name few parties, over and over, and each name is held against each other one.
+@lru_cache(maxsize=4096)
+def _words_of(name: str, lang: str) -> tuple[str, ...]:
+    """The folded words of a party's name, without an Arabic clitic."""
+    return tuple(actors.fold(places.bare(name, lang)).split())
 
 
 def _edges(report: Report) -> list[Clash]:

@@ -18,8 +18,8 @@ from clashnlp.relations import FEATURE_SIZES
 from clashnlp.spans import TAGS
 from clashnlp.store import WEIGHTS_FILE
 
-# Words of a range that count; with maxima over 1, 2, 4 ... 128 words a range of up to 255 is the maximum of two entries.
-_LONGEST = 255
+# Ranges of words are pooled by a table of maxima over 1, 2, 4 ... 128 words, so a range of up to 255 words is the maximum of two entries.
+_LEVELS = 8
 _NOTHING = -1e4  # Below any activation, and within float16.
 
 
@@ -30,7 +30,6 @@ class ClashNetwork(nn.Module):
         super().__init__()
         schema, width = config.schema, encoder.config.hidden_size
         self.encoder = encoder
-        self.farthest = min(max(config.max_distance, 1), _LONGEST)
         self.dropout = nn.Dropout(0.1)
         self.tagger = nn.Linear(width, len(schema.labels) * len(TAGS))
         self.state = nn.Linear(width, config.state_size)
@@ -69,14 +68,14 @@ class ClashNetwork(nn.Module):
             features: the pairs' discrete features (p, F).
         """
         first, last = spans[:, 0], spans[:, 1]
-        # A third of the words lie in spans, and only they need the table.
+        # Only words of spans need the table here, and most words lie in none.
         inner = range_max(*covered(states, first, last + 1))
         span = self.span(torch.cat([states[first], states[last], inner, self.label(spans[:, 2])], dim=-1))
         # The context of a pair is what stands between its spans; a pair that nests or touches has none.
         head, tail = pairs[:, 0], pairs[:, 1]
         low = torch.minimum(last[head], last[tail]) + 1
         high = torch.maximum(first[head], first[tail])
-        between = torch.relu(range_max(self.context(states), low, high, longest=self.farthest))
+        between = torch.relu(range_max(self.context(states), low, high))
         pair = self.pair["head"](span)[head] + self.pair["tail"](span)[tail] + self.pair["context"](between)
         for at, table in enumerate(self.features):
             pair = pair + table(features[:, at])
@@ -87,23 +86,21 @@ class ClashNetwork(nn.Module):
         return self.encode(ids, mask)
 
 
-def range_max(rows: Tensor, low: Tensor, high: Tensor, *, longest: int = _LONGEST) -> Tensor:
-    """Elementwise maximum of rows (n, C) over each range low <= i < high of up to `longest` (k, C); very low values for an empty range.
+def range_max(rows: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Elementwise maximum of rows (n, C) over each range low <= i < high of up to 255 rows (k, C); very low values for an empty range.
 
-    A longer range counts as if it ended there. A sparse table (Bender and Farach-Colton 2000, "The LCA problem revisited", section 3):
-    work n log longest once, then constant for a range.
+    A sparse table (Bender and Farach-Colton 2000, "The LCA problem revisited", section 3): work n log n once, then constant for a range.
     """
-    levels = longest.bit_length()
-    padded = torch.cat([rows, rows.new_full((1 << (levels - 1), rows.shape[1]), _NOTHING)])
+    padded = torch.cat([rows, rows.new_full((1 << (_LEVELS - 1), rows.shape[1]), _NOTHING)])
     # Table p holds the maxima over 2^p rows from each row on, so it is 2^p - 1 rows shorter than the rows.
     tables = [padded]
-    for power in range(levels - 1):
+    for power in range(_LEVELS - 1):
         tables.append(torch.maximum(tables[-1][: -(1 << power)], tables[-1][1 << power :]))
     flat = torch.cat(tables)
-    length = (high - low).clamp(max=longest)
+    length = (high - low).clamp(max=(1 << _LEVELS) - 1)
     level = torch.zeros_like(length)
     size = torch.ones_like(length)
-    for power in range(1, levels):
+    for power in range(1, _LEVELS):
         longer = length >= (1 << power)
         level = torch.where(longer, torch.full_like(level, power), level)
         size = torch.where(longer, torch.full_like(size, 1 << power), size)
@@ -116,7 +113,13 @@ def range_max(rows: Tensor, low: Tensor, high: Tensor, *, longest: int = _LONGES
 
 
 def covered(rows: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Those of the rows (n, C) that lie in a range low <= i < high (k,), none of them empty, and the ranges (k,) among these."""
+    """The rows (m, C) that lie in some range low <= i < high, in order, and each range's low and high (k,) among them.
+
+    Args:
+        rows: rows (n, C).
+        low: where each range begins (k,).
+        high: where it ends (k,); no range may be empty.
+    """
     edges = torch.zeros(rows.shape[0] + 1, dtype=torch.long, device=rows.device)
     edges = edges.scatter_add(0, low, torch.ones_like(low)).scatter_add(0, high, -torch.ones_like(high))
     held = edges.cumsum(0)[:-1] > 0

@@ -35,17 +35,6 @@ def test_range_max_is_the_maximum_of_each_range():
         assert torch.equal(row, expected)
 
 
-def test_a_range_counts_to_its_longest():
-    rows = torch.randn(200, 4)
-    low = torch.randint(0, 200, (50,))
-    high = torch.minimum(low + torch.randint(0, 100, (50,)), torch.tensor(200))
-    found = range_max(rows, low, high, longest=20)
-    for at in range(50):
-        start, end = int(low[at]), min(int(high[at]), int(low[at]) + 20)
-        expected = rows[start:end].amax(0) if end > start else torch.full((4,), -1e4)
-        assert torch.equal(found[at], expected)
-
-
 def test_only_rows_in_ranges_are_kept():
     rows = torch.randn(30, 4)
     low, high = torch.tensor([3, 4, 10, 4, 29]), torch.tensor([8, 6, 11, 9, 30])

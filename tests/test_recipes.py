@@ -172,12 +172,12 @@ def test_embeddings_of_another_vocabulary_are_carried_over(encoders, corpus, tmp
     text = tmp_path / "en.txt.xz"
     with lzma.open(text, "wt", encoding="utf-8") as file:
         file.write("\n\n".join(document.text for document in corpus))
-    run("embeddings", "--text", text, "--init", encoders["wordpiece"], "--output", tmp_path / "new", "--pieces", 300)
-    embeddings = script("embeddings")
-    old, new = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (encoders["wordpiece"], tmp_path / "new"))
+    run("embeddings", "--text", text, "--init", encoders["wordpiece"], "--output", tmp_path / "new", "--pieces", 800)
+    name = "embeddings.word_embeddings.weight"
     folders = (encoders["wordpiece"], tmp_path / "new")
-    before, after = (start(folder, schema=CLASH)[0].encoder.state_dict()[embeddings.WORDS] for folder in folders)
-    assert len(after) == new.get_vocab_size() < len(before)
+    old, new = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in folders)
+    before, after = (start(folder, schema=CLASH)[0].encoder.state_dict()[name] for folder in folders)
+    assert len(after) == new.get_vocab_size() == 800
     shared = set(new.get_vocab()) & set(old.get_vocab())
     assert shared and all(after[new.token_to_id(piece)].equal(before[old.token_to_id(piece)]) for piece in shared)
     for piece in set(new.get_vocab()) - shared:
@@ -185,26 +185,43 @@ def test_embeddings_of_another_vocabulary_are_carried_over(encoders, corpus, tmp
         assert torch.allclose(after[new.token_to_id(piece)], before[parts].mean(0), atol=1e-6)
 
 
-def test_skip_gram_vectors_are_mapped_into_the_space_of_the_embeddings(encoders):
+def test_skip_gram_vectors_are_mapped_into_the_space_of_the_embeddings(encoders, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "training")
     embeddings = script("embeddings")
     tokenizer = Tokenizer.from_file(str(encoders["wordpiece"] / "tokenizer.json"))
     random = np.random.default_rng(0)
-    pieces = [piece for piece in tokenizer.get_vocab() if piece not in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")]
+    pieces = [piece for piece in tokenizer.get_vocab() if piece not in embeddings.SPECIAL]
     vectors = {piece: random.standard_normal(embeddings.WIDTH).astype(np.float32) for piece in pieces[:-1]}
     turn = random.standard_normal((embeddings.WIDTH, 16))
-    weights = torch.zeros(tokenizer.get_vocab_size(), 16)
+    weights = torch.from_numpy(random.standard_normal((tokenizer.get_vocab_size(), 16))).float()
     for piece, vector in vectors.items():
-        weights[tokenizer.token_to_id(piece)] = torch.from_numpy(vector @ turn)
+        weights[tokenizer.token_to_id(piece)] = torch.from_numpy(vector @ turn + 3.0).float()
     rows = embeddings.mapped(vectors, tokenizer, weights, generator=torch.Generator().manual_seed(0))
+    # A map that is fitted on Latin pieces holds for the others, in direction, place and scale.
     foreign = [tokenizer.token_to_id(piece) for piece in vectors if not embeddings.ANCHOR.fullmatch(piece)]
-    # A map that is fitted on Latin pieces holds for the others.
-    assert torch.nn.functional.cosine_similarity(rows[foreign], weights[foreign]).mean() > 0.5
-    assert not rows.isnan().any()
+    assert torch.nn.functional.cosine_similarity(rows[foreign], weights[foreign]).mean() > 0.95
+    assert abs(float(rows[foreign].mean()) - 3.0) < 0.5
+    assert 0.9 < float(rows[foreign].std() / weights[foreign].std()) < 1.1
+    special = [tokenizer.token_to_id(token) for token in embeddings.SPECIAL]
+    assert rows[special].equal(weights[special])
+    unseen = rows[tokenizer.token_to_id(pieces[-1])]
+    assert unseen.abs().max() > 0 and not unseen.isnan().any()
 
 
-def test_skip_gram_learns_which_pieces_stand_together(encoders):
+def test_skip_gram_learns_which_pieces_stand_together(encoders, monkeypatch):
     pytest.importorskip("gensim")
+    monkeypatch.syspath_prepend(ROOT / "training")
     embeddings = script("embeddings")
     tokenizer = Tokenizer.from_file(str(encoders["wordpiece"] / "tokenizer.json"))
-    vectors = embeddings.skip_gram(tokenizer, ["the army shelled the town"] * 50, least=2)
-    assert vectors and all(vector.shape == (embeddings.WIDTH,) for vector in vectors.values())
+    letters = [piece for piece in "abcdefghijklmnop" if piece in tokenizer.get_vocab()]
+    random = np.random.default_rng(0)
+    groups = (letters[: len(letters) // 2], letters[len(letters) // 2 :])
+    texts = [" ".join(random.choice(groups[at % 2], 12)) for at in range(600)]
+    vectors = embeddings.skip_gram(tokenizer, [*texts, "z"], least=2)
+    assert set(vectors) == set(letters)
+    # So few words leave all vectors near one direction, which is taken out.
+    centre = np.mean(list(vectors.values()), axis=0)
+    unit = {piece: (vector - centre) / np.linalg.norm(vector - centre) for piece, vector in vectors.items()}
+    within = np.mean([unit[one] @ unit[other] for group in groups for one in group for other in group if one != other])
+    across = np.mean([unit[one] @ unit[other] for one in groups[0] for other in groups[1]])
+    assert within > 0.5 > -0.5 > across
