@@ -49,7 +49,7 @@ class OpenVinoBackend:
         if runtime.device not in ("auto", "cpu"):
             raise ModelError(f"there is no device {runtime.device!r} for the openvino backend; choose auto or cpu")
         # It checks the files, their digests and the configuration. With one thread, since more of them spin between their steps and take
-        # the cores from the encoder, which reads on meanwhile (48.4 against 50.3 reports a second in bfloat16 on two cores).
+        # the cores from the encoder, which reads on meanwhile (bfloat16, two cores: 50.3 reports a second; with two threads 48.4).
         relate = OnnxBackend.load(folder, config, Runtime(threads=1))
         streams = min(_STREAMS[runtime.precision or "float32"], runtime.threads or os.cpu_count() or 1)
         options = {"INFERENCE_PRECISION_HINT": _HINTS[runtime.precision or "float32"], "NUM_STREAMS": str(streams)}
