@@ -31,21 +31,22 @@ from clashnlp import ClashModel, Document, spans, store
 from clashnlp.config import ModelConfig
 from clashnlp.model import BATCH_TOKENS
 
-# Name -> backend, precision; `int8` is a graph of its own.
+# Name -> backend, precision.
 OURS = {
     "torch float32": ("torch", "float32"),
     "torch bfloat16": ("torch", "bfloat16"),
     "onnx float32": ("onnx", None),
-    "onnx int8": ("onnx", None),
+    "onnx int8": ("onnx", "int8"),
     "openvino float32": ("openvino", "float32"),
     "openvino bfloat16": ("openvino", "bfloat16"),
+    "openvino int8": ("openvino", "int8"),
 }
 PIPELINES = {f"pipeline, batches of {size}": size for size in (1, 8, 32)}
 CONTESTANTS = [
     *PIPELINES,
     *OURS,
-    *(f"{name}, spans only" for name in ("onnx float32", "openvino bfloat16")),
-    *(f"limit: {name}" for name in ("torch float32", "onnx float32", "openvino bfloat16")),
+    *(f"{name}, spans only" for name in ("onnx float32", "openvino bfloat16", "openvino int8")),
+    *(f"limit: {name}" for name in ("torch float32", "onnx float32", "openvino bfloat16", "openvino int8")),
 ]
 # Of google-bert/bert-base-multilingual-cased: its published config.json.
 MBERT = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "vocab_size": 119547}
@@ -74,21 +75,20 @@ def prepare(folder: Path, size: str) -> None:
     import torch
 
     from clashnlp.network import build_network, save_weights
-    from clashnlp.training.export import export_onnx
+    from clashnlp.training.export import export_int8, export_onnx
 
     source = store.find_model(None)
-    for name, int8 in (("plain", False), ("int8", True)):
-        target = folder / name
-        target.mkdir()
-        for file in (store.CONFIG_FILE, store.TOKENIZER_FILE, store.WEIGHTS_FILE):
-            (target / file).write_bytes((source / file).read_bytes())
-        if size == "mbert":
-            torch.manual_seed(0)
-            config = ModelConfig.load(target / store.CONFIG_FILE)
-            config = config.replace(encoder={**config.encoder, **MBERT})
-            config.save(target / store.CONFIG_FILE)
-            save_weights(build_network(config), target / store.WEIGHTS_FILE)
-        export_onnx(target, int8=int8)
+    for file in (store.CONFIG_FILE, store.TOKENIZER_FILE, store.WEIGHTS_FILE):
+        (folder / file).write_bytes((source / file).read_bytes())
+    if size == "mbert":
+        torch.manual_seed(0)
+        config = ModelConfig.load(folder / store.CONFIG_FILE)
+        config = config.replace(encoder={**config.encoder, **MBERT})
+        config.save(folder / store.CONFIG_FILE)
+        save_weights(build_network(config), folder / store.WEIGHTS_FILE)
+    export_onnx(folder)
+    # The ranges of other reports than those that are read, as users' are.
+    export_int8(folder, [Document(text) for text in make_reports(64, seed=1)])
 
 
 def compare(options: argparse.Namespace, folder: Path) -> None:
@@ -144,7 +144,7 @@ def work(name: str, folder: Path, number: int) -> None:
     """One contestant: reads all reports each time a line comes in, and answers with the figures."""
     reports = make_reports(number)
     run, steps = contestant(name, folder, reports)
-    model = ClashModel.from_pretrained(folder / "plain")
+    model = ClashModel.from_pretrained(folder)
     tokens = sum(len(one.ids) for one in model._tokenizer.encode_many(reports))
     out = sys.stdout
     sys.stdout = sys.stderr  # What libraries print is no figure.
@@ -172,11 +172,11 @@ def contestant(name: str, folder: Path, reports: list[str]) -> tuple[Callable[[]
     """What to run, and the seconds of its steps; it returns the share of the work that it did."""
     steps: dict[str, float] = {}
     if name in PIPELINES:
-        read = pipeline(folder / "plain", PIPELINES[name])
+        read = pipeline(folder, PIPELINES[name])
         return (lambda: float(sum(1 for _ in read(reports)) / len(reports))), steps
     bare = name.removeprefix("limit: ").removesuffix(", spans only")
     backend, precision = OURS[bare]
-    model = ClashModel.from_pretrained(folder / ("int8" if "int8" in bare else "plain"), backend=backend, precision=precision)
+    model = ClashModel.from_pretrained(folder, backend=backend, precision=precision)
     if name.startswith("limit: "):
         return packed(model, reports), steps
     model._tokenizer.encode_many = timed(model._tokenizer.encode_many, "tokens", steps)

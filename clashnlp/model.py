@@ -72,7 +72,8 @@ class ClashModel:
             backend: "onnx" (needs neither torch nor transformers), "openvino" (faster on most CPUs) or "torch".
             device: "cpu", "cuda" or "auto".
             threads: CPU threads; None lets the runtime choose.
-            precision: "float32" or "bfloat16", of the encoder; None is float32 on a CPU and bfloat16 on CUDA.
+            precision: of the encoder, "float32", "bfloat16" (openvino and torch) or "int8" (openvino and onnx, where the model has a
+                graph for it); None is float32 on a CPU and bfloat16 on CUDA.
 
         Raises:
             ModelError: there is no such model, or its files cannot be read; the message names what is wrong.

@@ -11,7 +11,7 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "model.safetensors"
 # A model whole: what is copied and uploaded, with its card. Whatever else lies in its folder stays there.
-MODEL_FILES = (CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, "encoder.onnx", "relate.onnx")
+MODEL_FILES = (CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, "encoder.onnx", "encoder.int8.onnx", "relate.onnx")
 # What is fetched from the Hub, by name: never weights in other formats than safetensors (nothing is unpickled), and never the exports
 # for other runtimes that many encoders carry, which are larger than the encoder itself.
 _DOWNLOADED = [
@@ -27,6 +27,7 @@ _DOWNLOADED = [
     "model*.safetensors",
     "model.safetensors.index.json",
     "encoder.onnx",
+    "encoder.int8.onnx",
     "relate.onnx",
     "README.md",
 ]

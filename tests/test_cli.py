@@ -1,11 +1,13 @@
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
-from conftest import EXAMPLES
+from conftest import EXAMPLES, ROOT
 
 from clashnlp.cli import main
 from clashnlp.formats import read_documents
@@ -232,9 +234,21 @@ def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
     assert "unknown label 'PER'" in capsys.readouterr().err
     assert main([*command, "--schema", "data", "--epochs", "1"]) == 0
     assert "the model is in" in capsys.readouterr().out
-    assert main(["export", str(tmp_path / "m"), "--int8"]) == 0
+    assert main(["export", str(tmp_path / "m")]) == 0
     assert main(["predict", str(files[1]), "--model", str(tmp_path / "m"), "-o", str(tmp_path / "out.jsonl")]) == 0
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4
+
+
+def test_export_in_eight_bits(untrained, tmp_path, capsys):
+    pytest.importorskip("nncf")
+    folder = shutil.copytree(untrained["wordpiece"], tmp_path / "m")
+    assert main(["export", str(folder), "--int8", str(EXAMPLES), str(ROOT / "training" / "posts.inline")]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"wrote encoder.int8.onnx, fitted on (\d+) of \1 reports", told)
+    assert main(["predict", str(EXAMPLES), "--model", str(folder), "--precision", "int8", "-o", str(tmp_path / "out.jsonl")]) == 0
+    (tmp_path / "broken.jsonl").write_text("{\n", encoding="utf-8")
+    assert main(["export", str(folder), "--int8", str(tmp_path / "broken.jsonl")]) == 2
+    assert "broken.jsonl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["records", "acled", "ucdp", "geojson", "csv", "parquet"])

@@ -11,7 +11,7 @@ from conftest import KINDS
 from clashnlp import ModelConfig
 from clashnlp.backends import Backend, Runtime
 from clashnlp.backends import load_backend as load_backend_of
-from clashnlp.errors import ModelError
+from clashnlp.errors import DataError, ModelError
 from clashnlp.network import covered, range_max
 from clashnlp.relations import FEATURE_SIZES
 
@@ -20,9 +20,9 @@ def load_config(folder: Path) -> ModelConfig:
     return ModelConfig.load(folder / "config.json")
 
 
-def load_backend(name: str, folder: Path, device: str = "cpu") -> Backend:
+def load_backend(name: str, folder: Path, device: str = "cpu", precision: str | None = None) -> Backend:
     config = load_config(folder) if (folder / "config.json").is_file() else ModelConfig()
-    return load_backend_of(name, folder, config, Runtime(device=device, threads=1))
+    return load_backend_of(name, folder, config, Runtime(device=device, threads=1, precision=precision))
 
 
 def test_range_max_is_the_maximum_of_each_range():
@@ -114,17 +114,35 @@ def test_attention_scores_are_passed_over_no_more_than_needed(untrained):
         assert all(node.output[0] in used for node in graph.node if node.op_type == "Constant")
 
 
-def test_eight_bits_stay_close(untrained, tmp_path):
-    from clashnlp.training.export import export_onnx
+@pytest.mark.parametrize("kind", KINDS)
+def test_eight_bits_stay_close(untrained, tmp_path, kind, corpus):
+    pytest.importorskip("nncf")
+    from clashnlp.training.export import export_int8
+
+    folder = shutil.copytree(untrained[kind], tmp_path / "m")
+    export_int8(folder, corpus[:12])
+    graph = onnx.load(folder / "encoder.int8.onnx", load_external_data=False).graph
+    large = [tensor for tensor in graph.initializer if np.prod(tensor.dims) >= 4096]
+    assert sum(tensor.data_type == onnx.TensorProto.INT8 for tensor in large) >= 4
+    assert any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in large)  # The embeddings, which are stored once.
+    ids, mask = batch(500, (3, 40), pad=0 if kind == "wordpiece" else 1)
+    exact = load_backend("torch", folder).encode(ids, mask)
+    for name in ("onnx", "openvino"):
+        for ours, theirs in zip(load_backend(name, folder, precision="int8").encode(ids, mask), exact, strict=True):
+            assert 0 < np.abs(ours - theirs)[mask == 1].max() < 0.2 * np.abs(theirs).max()
+
+
+def test_eight_bits_need_reports_and_a_graph_of_their_own(untrained, tmp_path):
+    from clashnlp.training.export import export_int8
 
     folder = shutil.copytree(untrained["wordpiece"], tmp_path / "m")
-    export_onnx(folder, int8=True)
-    graph = onnx.load(folder / "encoder.onnx", load_external_data=False).graph
-    assert any(node.op_type == "MatMulInteger" for node in graph.node)
-    ort, exact = (load_backend(name, folder) for name in ("onnx", "torch"))
-    ids, mask = batch(500, (2, 30), pad=0)
-    ours, theirs = (backend.encode(ids, mask)[1] for backend in (ort, exact))
-    assert 0 < np.abs(ours - theirs)[mask == 1].max() < 0.2 * np.abs(theirs).max()
+    for name in ("onnx", "openvino"):
+        with pytest.raises(ModelError, match=r"lacks encoder.int8.onnx; write it with `clashnlp export .*m --int8 REPORTS`"):
+            load_backend(name, folder, precision="int8")
+    with pytest.raises(ModelError, match="torch backend has no precision int8"):
+        load_backend("torch", folder, precision="int8")
+    with pytest.raises(DataError, match="there are none; give some hundred"):
+        export_int8(folder, [])
 
 
 def test_broken_folders_are_named(untrained, tmp_path):
@@ -153,8 +171,9 @@ def test_a_graph_of_other_weights_is_refused(untrained, tmp_path):
     folder = shutil.copytree(untrained["bpe"], tmp_path / "m")
     weights = load_file(folder / "model.safetensors")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt", "by": "another tool"})
-    with pytest.raises(ModelError, match=r"its graphs were made from other weights than model.safetensors; run: clashnlp export"):
-        load_backend("onnx", folder)
+    for name in ("onnx", "openvino"):
+        with pytest.raises(ModelError, match=r"m.\w+\.onnx was made from other weights than model.safetensors; run: clashnlp export"):
+            load_backend(name, folder)
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"model.safetensors: is missing"):
         load_backend("onnx", folder)
@@ -165,7 +184,8 @@ def test_a_configuration_that_contradicts_the_graph(untrained, tmp_path):
     row = json.loads((folder / "config.json").read_text())
     row["schema"]["labels"].append("WEAPON")
     (folder / "config.json").write_text(json.dumps(row))
-    for name, message in (("onnx", "contradict each other"), ("torch", "do not fit config.json")):
+    told = {"onnx": "contradict each other", "openvino": "contradict each other", "torch": "do not fit config.json"}
+    for name, message in told.items():
         with pytest.raises(ModelError, match=message):
             load_backend(name, folder)
     row["encoder"]["hidden_act"] = "unheard-of"

@@ -13,7 +13,7 @@ from clashnlp.config import ModelConfig
 from clashnlp.errors import ModelError
 
 NAMES = ("onnx", "openvino", "torch")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clashnlp.backends import Runtime
-from clashnlp.backends.onnx import ENCODER_FILE, OnnxBackend
+from clashnlp.backends.onnx import GRAPHS, RELATE_FILE, OnnxRelate, check_graph, find_graph, open_session
 from clashnlp.config import ModelConfig
 from clashnlp.errors import MissingDependencyError, ModelError
 
@@ -25,15 +25,16 @@ except ImportError as error:
 # Two halves of a batch on a core each are read faster than the whole on two: 31,900 tokens a second against 29,100 (bfloat16, two cores).
 # But in float32 OpenVINO 2026.4 then returned noise for 1 of 160 padded batches of 380 to 510 tokens (bfloat16: 0 of 640), so there
 # it is one (0 of 640).
-_STREAMS = {"float32": 1, "bfloat16": 2}
-# OpenVINO computes in bfloat16 by default where the CPU can, so the precision is always stated.
-_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+_STREAMS = {"float32": 1, "bfloat16": 2, "int8": 2}
+# OpenVINO computes in bfloat16 by default where the CPU can, so the precision is always stated: of what the graph leaves open, and
+# in eight bits it leaves open what stands between the matrix products.
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 
 
 class OpenVinoBackend:
     """Runs encoder.onnx in OpenVINO and relate.onnx in onnxruntime; see `clashnlp.backends.Backend`."""
 
-    def __init__(self, requests: list[Any], relate: OnnxBackend) -> None:
+    def __init__(self, requests: list[Any], relate: OnnxRelate) -> None:
         self._requests = requests
         # A request computes one thing at a time, and streams that are read in turns, or in several threads, share them.
         self._lock = threading.Lock()
@@ -48,18 +49,25 @@ class OpenVinoBackend:
         """
         if runtime.device not in ("auto", "cpu"):
             raise ModelError(f"there is no device {runtime.device!r} for the openvino backend; choose auto or cpu")
-        # It checks the files, their digests and the configuration. With one thread, since more of them spin between their steps and take
-        # the cores from the encoder, which reads on meanwhile (bfloat16, two cores: 50.3 reports a second; with two threads 48.4).
-        relate = OnnxBackend.load(folder, config, Runtime(threads=1))
-        streams = min(_STREAMS[runtime.precision or "float32"], runtime.threads or os.cpu_count() or 1)
-        options = {"INFERENCE_PRECISION_HINT": _HINTS[runtime.precision or "float32"], "NUM_STREAMS": str(streams)}
+        precision = runtime.precision or "float32"
+        path = find_graph(folder, GRAPHS[precision])
+        # With one thread, since more of them spin between their steps and take the cores from the encoder, which reads on meanwhile
+        # (bfloat16, two cores: 50.3 reports a second; with two threads 48.4).
+        relate = OnnxRelate(open_session(find_graph(folder, RELATE_FILE), config, threads=1))
+        streams = min(_STREAMS[precision], runtime.threads or os.cpu_count() or 1)
+        core = openvino.Core()
+        hint = _HINTS[precision]
+        if precision == "int8" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            hint = "f32"
+        options = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": str(streams)}
         if runtime.threads is not None:
             options["INFERENCE_NUM_THREADS"] = str(runtime.threads)
         try:
-            core = openvino.Core()
-            model = core.compile_model(core.read_model(folder / ENCODER_FILE), "CPU", options)
+            graph = core.read_model(path)
+            model = core.compile_model(graph, "CPU", options)
         except RuntimeError as error:
-            raise ModelError(f"{folder / ENCODER_FILE}: OpenVINO {openvino.__version__} cannot read it ({error})") from None
+            raise ModelError(f"{path}: OpenVINO {openvino.__version__} cannot read it ({error})") from None
+        check_graph(path, _mark(graph), {output.any_name: _width(output) for output in graph.outputs}, config)
         return cls([model.create_infer_request() for _ in range(streams)], relate)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -75,3 +83,16 @@ class OpenVinoBackend:
             # A request's arrays are written anew by the next call.
             states, tags = (np.concatenate([request.get_tensor(name).data for request in running]) for name in ("states", "tags"))
         return states, tags
+
+
+def _mark(graph: Any) -> str | None:
+    # Where OpenVINO keeps the metadata of an ONNX file.
+    try:
+        return str(graph.get_rt_info(["framework", "weights"]).value)
+    except RuntimeError:
+        return None
+
+
+def _width(output: Any) -> int | None:
+    width = output.partial_shape[-1]
+    return width.get_length() if width.is_static else None

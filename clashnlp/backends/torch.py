@@ -35,7 +35,7 @@ class TorchBackend:
         """The backend on the model in the folder.
 
         Raises:
-            ModelError: a file is missing or cannot be read, or the device is not available.
+            ModelError: a file is missing or cannot be read, or the device or the precision is not available.
         """
         device = runtime.device
         if device == "auto":
@@ -46,6 +46,8 @@ class TorchBackend:
             place = torch.device(device)
         except RuntimeError:
             raise ModelError(f"there is no device {device!r}; choose auto, cpu, cuda or cuda:0") from None
+        if runtime.precision == "int8":
+            raise ModelError("the torch backend has no precision int8; use backend='onnx' or 'openvino'")
         if runtime.threads is not None:
             torch.set_num_threads(runtime.threads)
         return cls(load_network(folder, config).to(place).eval(), place, precision=runtime.precision)

@@ -19,12 +19,11 @@ from clashnlp.jobs.plan import Plan, Settings, file_digest, make_plan
 from clashnlp.jobs.shard import Outcome, Shard
 
 MANIFEST, JOURNAL, IDS = "job.json", "job.journal", "job.ids"
-_MODEL_FILES = (store.CONFIG_FILE, store.TOKENIZER_FILE, store.WEIGHTS_FILE, "encoder.onnx", "relate.onnx")
 
 
 def model_digest(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file that a model's predictions depend on."""
-    return {name: file_digest(folder / name) for name in _MODEL_FILES if (folder / name).is_file()}
+    return {name: file_digest(folder / name) for name in store.MODEL_FILES if (folder / name).is_file()}
 
 
 class Job:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import tempfile
 import warnings
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,61 +14,66 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE, weights_header, weights_mark
+from clashnlp.backends.onnx import ENCODER_FILE, INT8_FILE, RELATE_FILE, weights_header, weights_mark
 from clashnlp.config import ModelConfig
 from clashnlp.network import ClashNetwork, load_network
 from clashnlp.relations import FEATURE_SIZES
 from clashnlp.store import CONFIG_FILE, WEIGHTS_FILE
+from clashnlp.training.quantise import batches_of, quantise
+from clashnlp.types import Document
 
 OPSET = 18
 _LARGE = 4096  # Values; smaller tensors are not worth a look-up in another file.
 
 
-def export_onnx(folder: Path, *, int8: bool = False) -> None:
+def export_onnx(folder: Path) -> None:
     """Writes encoder.onnx and relate.onnx beside the weights of a model folder.
 
     Args:
         folder: a model folder with config.json and model.safetensors.
-        int8: quantise the encoder's matrices dynamically to eight bits: faster, a little larger on disk (what is in eight bits cannot be
-            shared with the weights), and less exact. Measure before you ship it.
     """
-    config = ModelConfig.load(folder / CONFIG_FILE)
-    network = load_network(folder, config).eval()
-    with tempfile.TemporaryDirectory() as scratch:
-        plain, optimised = Path(scratch) / ENCODER_FILE, Path(scratch) / "int8.onnx"
-        _export_encoder(network, plain)
-        _drop_guards(plain)
-        if int8:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                logging.disable(logging.WARNING)  # onnxruntime advises a preprocessing that dynamic quantisation does not need.
-                try:
-                    quantize_dynamic(plain, optimised, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True)
-                finally:
-                    logging.disable(logging.NOTSET)
-        model = onnx.load(optimised if int8 else plain)
-        _export_relate(network, Path(scratch) / RELATE_FILE)
-        relate = onnx.load(Path(scratch) / RELATE_FILE)
-    for graph, name in ((model, ENCODER_FILE), (relate, RELATE_FILE)):
-        _share_weights(graph, network, folder / WEIGHTS_FILE)
-        graph.metadata_props.add(key="weights", value=weights_mark(folder / WEIGHTS_FILE))
-        onnx.save(graph, folder / name)
+    network = load_network(folder, ModelConfig.load(folder / CONFIG_FILE)).eval()
+    for graph, name in ((_export_encoder(network), ENCODER_FILE), (_export_relate(network), RELATE_FILE)):
+        _save(graph, network, folder / name)
 
 
-def _export_encoder(network: ClashNetwork, path: Path) -> None:
+def export_int8(folder: Path, reports: Iterable[Document]) -> None:
+    """Writes encoder.int8.onnx beside the weights of a model folder: faster and less exact, see `clashnlp.training.quantise`.
+
+    Args:
+        folder: a model folder with config.json, tokenizer.json and model.safetensors.
+        reports: some hundred reports of the kind to be read; their annotations are not looked at.
+
+    Raises:
+        DataError: there are no reports.
+        MissingDependencyError: NNCF is not installed.
+    """
+    network = load_network(folder, ModelConfig.load(folder / CONFIG_FILE)).eval()
+    graph = quantise(_export_encoder(network), batches_of(folder, reports))
+    _save(graph, network, folder / INT8_FILE)
+
+
+def _save(graph: onnx.ModelProto, network: ClashNetwork, path: Path) -> None:
+    weights = path.with_name(WEIGHTS_FILE)
+    _share_weights(graph, network, weights)
+    graph.metadata_props.add(key="weights", value=weights_mark(weights))
+    onnx.save(graph, path)
+
+
+def _export_encoder(network: ClashNetwork) -> onnx.ModelProto:
     ids = torch.ones((2, 8), dtype=torch.int64)
     axes = {name: {0: "windows", 1: "tokens"} for name in ("ids", "mask", "states", "tags")}
-    _export(network, (ids, torch.ones_like(ids)), path, names=(["ids", "mask"], ["states", "tags"]), axes=axes)
+    graph = _export(network, (ids, torch.ones_like(ids)), names=(["ids", "mask"], ["states", "tags"]), axes=axes)
+    _drop_guards(graph)
+    return graph
 
 
-def _drop_guards(path: Path) -> None:
+def _drop_guards(model: onnx.ModelProto) -> None:
     """Takes out what torch guards fused attention with: where all tokens are masked, zeros for NaN. Here the first token never is.
 
     Two passes over all attention scores less: onnxruntime reads 9,800 tokens a second, with them 7,200 (float32, two cores, 400 a window).
     """
-    model = onnx.load(path)
     nodes = model.graph.node
     made = {output: node for node in nodes for output in node.output}
     for node in list(nodes):
@@ -84,10 +89,9 @@ def _drop_guards(path: Path) -> None:
     used = {name for node in nodes for name in node.input}
     for node in [node for node in nodes if node.op_type == "Constant" and node.output[0] not in used]:
         nodes.remove(node)
-    onnx.save(model, path)
 
 
-def _export_relate(network: ClashNetwork, path: Path) -> None:
+def _export_relate(network: ClashNetwork) -> onnx.ModelProto:
     class Relate(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -105,29 +109,30 @@ def _export_relate(network: ClashNetwork, path: Path) -> None:
     axes = {"states": {0: "words"}, "spans": {0: "spans"}, "attributes": {0: "spans"}}
     axes |= {name: {0: "pairs"} for name in ("pairs", "features", "relations")}
     names = (["states", "spans", "pairs", "features"], ["attributes", "relations"])
-    _export(Relate().eval(), (states, spans, pairs, features), path, names=names, axes=axes)
+    return _export(Relate().eval(), (states, spans, pairs, features), names=names, axes=axes)
 
 
 def _export(
     module: torch.nn.Module,
     inputs: tuple[torch.Tensor, ...],
-    path: Path,
     *,
     names: tuple[list[str], list[str]],
     axes: dict[str, dict[int, str]],
-) -> None:
-    with warnings.catch_warnings(), torch.no_grad():
+) -> onnx.ModelProto:
+    with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory() as scratch:
         warnings.simplefilter("ignore")  # The tracer warns of every shape that it bakes in; a test runs the graphs in other shapes.
+        path = Path(scratch) / "graph.onnx"
         torch.onnx.export(
             module,
             inputs,
-            str(path),
+            path,
             input_names=names[0],
             output_names=names[1],
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,
         )
+        return onnx.load(path)
 
 
 def _share_weights(model: onnx.ModelProto, network: ClashNetwork, weights: Path) -> None:

@@ -30,7 +30,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as hf_logging
 
 from clashnlp import store
-from clashnlp.backends.onnx import ENCODER_FILE, RELATE_FILE
+from clashnlp.backends.onnx import ENCODER_FILE, INT8_FILE, RELATE_FILE
 from clashnlp.backends.torch import TorchBackend
 from clashnlp.card import write_card
 from clashnlp.config import ModelConfig
@@ -264,7 +264,7 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / store.CONFIG_FILE)
     tokenizer.save(folder / store.TOKENIZER_FILE)
-    for name in (ENCODER_FILE, RELATE_FILE):
+    for name in (ENCODER_FILE, INT8_FILE, RELATE_FILE):
         (folder / name).unlink(missing_ok=True)  # Graphs of other weights must not survive a cut between the next two lines.
     save_weights(network, folder / store.WEIGHTS_FILE)
     export_onnx(folder)
