@@ -1,16 +1,20 @@
-"""Shows the review loop: what the embedded model gains from the posts that one sitting corrects, and what it forgets meanwhile.
+"""Shows the review loop: what the embedded model gains from the documents that one sitting corrects, and what it forgets meanwhile.
 
     python training/loop.py --work DIR [--old training/corpus] [--reports dev.jsonl]
+    python training/loop.py --work DIR --documents mine.jsonl --folds 5 --learning-rate 5e-5 --epochs 4
 
-`training/posts.inline` stands for a user's own reports. Cross-validated: each third of it is measured on after training on the other
-two, 48 posts, of which every fifth is the `--dev` of `clashnlp train`. The held-out third has no part in training or choosing. `--old` is
-that of `clashnlp train`; `--reports` are documents of the kind that the embedded model was trained on, to see what is forgotten.
+`training/posts.inline` stands for a user's own reports, unless `--documents` names others. Cross-validated: each fold of them is measured
+on after training on the others (of three folds, 48 posts), every fifth of which is the `--dev` of `clashnlp train`. The held-out fold has
+no part in training or choosing. `--old`, `--epochs` and so on are those of `clashnlp train`; `--reports` are documents of the kind that the
+embedded model was trained on, to see what is forgotten; `--mean` measures the mean of the trained model's weights and the embedded one's.
 """
 
 import argparse
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +23,26 @@ import numpy as np
 from clashnlp import CLASH, ClashModel, Document
 from clashnlp.evaluate import Score, scored_keys
 from clashnlp.formats import jsonl, read_documents
-from clashnlp.training.trainer import TrainOptions, train
+from clashnlp.store import EMBEDDED, TOKENIZER_FILE
+from clashnlp.tokens import Tokenizer
+from clashnlp.training.trainer import TrainOptions, save_model, train
+
+sys.path.insert(0, str(Path(__file__).parent))
+from average import average
 
 POSTS = Path(__file__).with_name("posts.inline")
-FOLDS = 3
 DRAWS = 2000
 Counts = list[tuple[int, int, int]]
 
 
-def parts(documents: Sequence[Document]) -> list[list[Document]]:
+def parts(documents: Sequence[Document], folds: int = 3) -> list[list[Document]]:
     """The folds, with the languages in equal shares, drawn once and for all."""
     random = np.random.default_rng(0)
     by_lang: dict[str | None, list[Document]] = defaultdict(list)
     for document in documents:
         by_lang[document.lang].append(document)
     order = [group[at] for _, group in sorted(by_lang.items(), key=str) for at in random.permutation(len(group))]
-    return [order[at::FOLDS] for at in range(FOLDS)]
+    return [order[at::folds] for at in range(folds)]
 
 
 def counts(model: ClashModel, gold: Sequence[Document]) -> dict[str, Counts]:
@@ -61,10 +69,16 @@ def row(name: str, before: Counts, after: Counts) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--documents", nargs="+", default=[POSTS], help="annotated files of the user's (default: the posts)")
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--mean", action="store_true")
+    for name in ("epochs", "learning_rate", "relation_weight", "attribute_weight"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=argparse.SUPPRESS)
     parser.add_argument("--old", nargs="*", default=[], help="annotated files to show again")
     parser.add_argument("--reports", help="annotated reports to see what is forgotten")
     args = parser.parse_args()
-    folds = parts(list(read_documents(POSTS)))
+    chosen = {field.name: getattr(args, field.name) for field in fields(TrainOptions) if hasattr(args, field.name)}
+    folds = parts([document for file in args.documents for document in read_documents(file)], args.folds)
     reports = list(read_documents(args.reports)) if args.reports else []
     embedded = ClashModel.from_pretrained()
     found: dict[tuple[str, str, str], Counts] = defaultdict(list)
@@ -80,11 +94,14 @@ def main() -> None:
             train_files=[folder / "train.jsonl"],
             dev_files=[folder / "dev.jsonl"],
             output=folder / "model",
-            options=TrainOptions(old=args.old),
+            options=TrainOptions(**chosen),
         )
         minutes.append(f"{(time.monotonic() - begun) / 60:.1f} ({(time.process_time() - busy) / 60:.1f} of a core)")
-        trained = ClashModel.from_pretrained(folder / "model")
-        for kind, gold in (("held-out posts", held_out), ("reports", reports)):
+        if args.mean:
+            network, config = average([EMBEDDED, folder / "model"])
+            save_model(folder / "mean", network, Tokenizer.load(EMBEDDED / TOKENIZER_FILE), config)
+        trained = ClashModel.from_pretrained(folder / ("mean" if args.mean else "model"))
+        for kind, gold in (("held out", held_out), ("reports", reports)):
             for when, model in (("before", embedded), ("after", trained)):
                 for name, values in counts(model, gold).items():
                     found[kind, name, when] += values
