@@ -23,7 +23,7 @@ from clashnlp.errors import ModelError
 from clashnlp.numerals import fold
 from clashnlp.records import read as read_records
 from clashnlp.rows import Records
-from clashnlp.store import CONFIG_FILE, TOKENIZER_FILE, find_model, model_files
+from clashnlp.store import CONFIG_FILE, MODEL_FILES, TOKENIZER_FILE, find_model, model_files
 from clashnlp.tokens import Tokenizer, Tokens
 from clashnlp.types import Analysis, Document, Relation, Span
 from clashnlp.windows import make_windows, stitch
@@ -102,8 +102,11 @@ class ClashModel:
         if folder.resolve() == self._folder.resolve():
             raise ModelError(f"the model was loaded from {folder}; save it to another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        for file in model_files(self._folder):
+        files = model_files(self._folder)
+        for file in files:
             shutil.copyfile(file, folder / file.name)
+        for name in set(MODEL_FILES) - {file.name for file in files}:
+            (folder / name).unlink(missing_ok=True)  # Of another model that lay there.
         self.config.save(folder / CONFIG_FILE)
         write_card(folder, self.config, metrics=metrics, license=license)
         return folder

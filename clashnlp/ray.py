@@ -92,7 +92,8 @@ class _ShardWorker:
         return {**{name: [getattr(outcome, name)] for name in Outcome.__slots__}, "error": [error]}
 
     def _start(self) -> ClashModel:
-        if (__version__, model_digest(store.find_model(self._load["name"], revision=self._load["revision"]))) != self._same:
+        folder = store.find_model(self._load["name"], revision=self._load["revision"])
+        if (__version__, model_digest(folder, backend=self._load["backend"], precision=self._load["precision"])) != self._same:
             raise DataError("a worker has another model or version of clashnlp than the job; install the same everywhere")
         return ClashModel.from_pretrained(**self._load)
 

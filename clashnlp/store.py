@@ -93,6 +93,8 @@ def push(files: Sequence[Path], name: str, *, private: bool = False, revision: s
             repo_id=name,
             folder_path=files[0].parent,
             allow_patterns=[file.name for file in files],
+            # Graphs of the model that was there before.
+            delete_patterns=[name for name in MODEL_FILES if name not in {file.name for file in files}],
             revision=revision,
             commit_message="Upload a clashnlp model",
         )

@@ -14,11 +14,13 @@ from conftest import ROOT
 from huggingface_hub import ModelCard
 
 from clashnlp import ClashModel, ModelError
+from clashnlp.backends.onnx import INT8_FILE
 from clashnlp.card import CARD_FILE, cell, model_card
 from clashnlp.cli import main
 from clashnlp.store import MODEL_FILES
 
 METRICS = json.loads((ROOT / "model_cards" / "embedded.json").read_text(encoding="utf-8"))
+FILES = [name for name in MODEL_FILES if name != INT8_FILE]  # Eight bits are made on demand.
 TEXT = "Two soldiers died in Taiz. قتل ستة جنود في تعز"
 
 
@@ -29,7 +31,7 @@ def saved(untrained, tmp_path):
 
 
 def test_a_saved_model_is_whole_and_reads_alike(saved, untrained):
-    assert {path.name for path in saved.iterdir()} == {*MODEL_FILES, CARD_FILE}
+    assert {path.name for path in saved.iterdir()} == {*FILES, CARD_FILE}
     assert ClashModel.from_pretrained(saved).predict(TEXT) == ClashModel.from_pretrained(untrained["wordpiece"]).predict(TEXT)
 
 
@@ -81,6 +83,7 @@ class Hub(BaseHTTPRequestHandler):
 
     seen: list[tuple[str, str, str, bytes]]
     refused = False
+    held: tuple[str, ...] = ()
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -88,6 +91,8 @@ class Hub(BaseHTTPRequestHandler):
         address = f"http://127.0.0.1:{self.server.server_port}/me/m"
         if "/preupload/" in self.path:
             answer = {"files": [{**file, "uploadMode": "regular", "shouldIgnore": False} for file in json.loads(body)["files"]]}
+        elif "/tree/" in self.path:
+            answer = [{"type": "file", "path": name, "size": 1, "oid": "1"} for name in self.held]
         elif "/commit/" in self.path:
             answer = {"commitUrl": f"{address}/commit/1", "commitOid": "1", "success": True}
         else:
@@ -129,7 +134,7 @@ def test_push_uploads_the_model_and_nothing_else(saved, hub, tmp_path):
     (saved / "checkpoints" / "model.safetensors").write_bytes(b"secret")
     done = push(hub, tmp_path, saved, "me/m", "--private", "--revision", "draft")
     assert (done.returncode, done.stderr) == (0, "")
-    assert [name for name in (*MODEL_FILES, CARD_FILE, "reports.jsonl", "checkpoints") if name in done.stdout] == [*MODEL_FILES, CARD_FILE]
+    assert [name for name in (*MODEL_FILES, CARD_FILE, "reports.jsonl", "checkpoints") if name in done.stdout] == [*FILES, CARD_FILE]
     made = next(json.loads(body) for _, path, _, body in hub.seen if path == "/api/repos/create")
     assert (made["name"], made["organization"]) == ("m", "me")
     # Which of the two the client says depends on its version.
@@ -138,9 +143,19 @@ def test_push_uploads_the_model_and_nothing_else(saved, hub, tmp_path):
     assert any(path == "/api/models/me/m/branch/draft" for _, path, _, _ in hub.seen)
     lines = next(body for _, path, _, body in hub.seen if path.startswith("/api/models/me/m/commit/draft")).splitlines()
     files = {row["value"]["path"]: row["value"]["content"] for row in map(json.loads, lines) if row["key"] == "file"}
-    assert set(files) == {*MODEL_FILES, CARD_FILE}
+    assert set(files) == {*FILES, CARD_FILE}
     for name, content in files.items():
         assert base64.b64decode(content) == (saved / name).read_bytes(), name
+
+
+def test_graphs_of_the_model_before_do_not_survive(saved, untrained, hub, tmp_path):
+    (saved / INT8_FILE).write_bytes(b"of other weights")
+    ClashModel.from_pretrained(untrained["bpe"]).save_pretrained(saved)
+    assert not (saved / INT8_FILE).exists()
+    hub.held = (INT8_FILE, "config.json", "notes.md")
+    assert push(hub, tmp_path, saved, "me/m").returncode == 0
+    lines = next(body for _, path, _, body in hub.seen if path.startswith("/api/models/me/m/commit/")).splitlines()
+    assert [row["value"]["path"] for row in map(json.loads, lines) if row["key"] == "deletedFile"] == [INT8_FILE]
 
 
 def test_push_says_what_the_hub_says(saved, hub, tmp_path):

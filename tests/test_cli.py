@@ -240,15 +240,23 @@ def test_train_and_predict_from_the_command_line(encoders, tmp_path, capsys):
 
 
 def test_export_in_eight_bits(untrained, tmp_path, capsys):
-    pytest.importorskip("nncf")
     folder = shutil.copytree(untrained["wordpiece"], tmp_path / "m")
     assert main(["export", str(folder), "--int8", str(EXAMPLES), str(ROOT / "training" / "posts.inline")]) == 0
     told = capsys.readouterr().out
     assert re.search(r"wrote encoder.int8.onnx, fitted on (\d+) of \1 reports", told)
     assert main(["predict", str(EXAMPLES), "--model", str(folder), "--precision", "int8", "-o", str(tmp_path / "out.jsonl")]) == 0
-    (tmp_path / "broken.jsonl").write_text("{\n", encoding="utf-8")
-    assert main(["export", str(folder), "--int8", str(tmp_path / "broken.jsonl")]) == 2
-    assert "broken.jsonl" in capsys.readouterr().err
+    # Texts are all that counts: bad annotations do not matter, blank rows are not counted, broken ones are named.
+    table = tmp_path / "in.csv"
+    table.write_text("body\nSix soldiers died in Taiz\n \n", encoding="utf-8")
+    rows = ['{"text": "Nine soldiers died", "spans": [{"start": 5, "end": 3, "label": "X"}]}', "{"]
+    (tmp_path / "broken.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    command = ["export", str(folder), "--int8", str(table), str(tmp_path / "broken.jsonl"), "--text-column", "body"]
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "fitted on 1 of 1 reports" in told.out and "broken.jsonl" in told.err
+    table.write_text("body\n \n", encoding="utf-8")
+    assert main(["export", str(folder), "--int8", str(table), "--text-column", "body"]) == 2
+    assert "none holds text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["records", "acled", "ucdp", "geojson", "csv", "parquet"])

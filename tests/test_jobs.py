@@ -186,7 +186,7 @@ def test_a_job_killed_again_and_again_is_completed_to_the_same_bytes(untrained, 
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 
-def test_resume_refuses_another_job(tmp_path, job):
+def test_resume_refuses_another_job(tmp_path, job, untrained):
     path, out = write_jsonl(tmp_path / "in.jsonl", 20), tmp_path / "out"
     assert job(path, "--output-dir", out, "--shard-size", 5)[0] == 1
     before = files(out)
@@ -205,6 +205,12 @@ def test_resume_refuses_another_job(tmp_path, job):
     ):
         code, said = job(path, "--output-dir", out, "--resume", "--shard-size", 5, *changed)
         assert (code, message in said) == (2, True), said
+    unused = untrained["wordpiece"] / "encoder.int8.onnx"
+    try:
+        unused.write_bytes(b"a graph that the job does not read")
+        assert job(path, "--output-dir", out, "--resume", "--shard-size", 5)[0] == 1
+    finally:
+        unused.unlink()
     code, said = job(path, "--output-dir", out, "--resume", "--shard-size", 5, model="bpe")
     assert (code, "holds another job: model: files: config.json was" in said) == (2, True)
     content = path.read_bytes()

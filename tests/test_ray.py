@@ -117,7 +117,7 @@ def test_a_worker_with_another_model_stops_the_job(untrained, tmp_path, monkeypa
     settings = Settings(
         shard_size=1, format="jsonl", published=None, text_column="text", input_format=None, batch_tokens=9, max_characters=9
     )
-    load = {"name": untrained["wordpiece"], "revision": None}
+    load = {"name": untrained["wordpiece"], "revision": None, "backend": "onnx", "precision": None}
     worker = _ShardWorker(place=tmp_path, folder=tmp_path, settings=settings, same=("0", {}), load=load)
     assert "another model or version of clashnlp" in worker({"number": [0], "parts": ["[]"]})["error"][0]
 

@@ -6,11 +6,10 @@
 `training/posts.inline` stands for a user's own reports, unless `--documents` names others. Cross-validated: each fold of them is measured
 on after training on the others (of three folds, 48 posts), every fifth of which is the `--dev` of `clashnlp train`. The held-out fold has
 no part in training or choosing. `--old`, `--epochs` and so on are those of `clashnlp train`; `--reports` are documents of the kind that the
-embedded model was trained on, to see what is forgotten; `--mean` measures the mean of the trained model's weights and the embedded one's.
+embedded model was trained on, to see what is forgotten: each is read after every training, and is one document all the same.
 """
 
 import argparse
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,12 +22,7 @@ import numpy as np
 from clashnlp import CLASH, ClashModel, Document
 from clashnlp.evaluate import Score, scored_keys
 from clashnlp.formats import jsonl, read_documents
-from clashnlp.store import EMBEDDED, TOKENIZER_FILE
-from clashnlp.tokens import Tokenizer
-from clashnlp.training.trainer import TrainOptions, save_model, train
-
-sys.path.insert(0, str(Path(__file__).parent))
-from average import average
+from clashnlp.training.trainer import TrainOptions, train
 
 POSTS = Path(__file__).with_name("posts.inline")
 DRAWS = 2000
@@ -70,8 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--documents", nargs="+", default=[POSTS], help="annotated files of the user's (default: the posts)")
-    parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--mean", action="store_true")
+    parser.add_argument("--folds", type=int, choices=range(2, 21), default=3, metavar="N", help="from 2 to 20 (default: 3)")
     for name in ("epochs", "learning_rate", "relation_weight", "attribute_weight"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=argparse.SUPPRESS)
     parser.add_argument("--old", nargs="*", default=[], help="annotated files to show again")
@@ -97,14 +90,14 @@ def main() -> None:
             options=TrainOptions(**chosen),
         )
         minutes.append(f"{(time.monotonic() - begun) / 60:.1f} ({(time.process_time() - busy) / 60:.1f} of a core)")
-        if args.mean:
-            network, config = average([EMBEDDED, folder / "model"])
-            save_model(folder / "mean", network, Tokenizer.load(EMBEDDED / TOKENIZER_FILE), config)
-        trained = ClashModel.from_pretrained(folder / ("mean" if args.mean else "model"))
-        for kind, gold in (("held out", held_out), ("reports", reports)):
-            for when, model in (("before", embedded), ("after", trained)):
-                for name, values in counts(model, gold).items():
-                    found[kind, name, when] += values
+        trained = ClashModel.from_pretrained(folder / "model")
+        for when, model in (("before", embedded), ("after", trained)):
+            for name, values in counts(model, held_out).items():
+                found["held out", name, when] += values
+            for name, values in counts(model, reports).items():
+                # The same reports after every training: their counts are summed, so that each is one document to draw.
+                known = found["reports", name, when] or [(0, 0, 0)] * len(values)
+                found["reports", name, when] = [(a + x, b + y, c + z) for (a, b, c), (x, y, z) in zip(known, values, strict=True)]
     print("| F1, strict | before | after | difference | 95 % of resampled sets |\n| --- | ---: | ---: | ---: | ---: |")
     for kind, name in dict.fromkeys(key[:2] for key in found if found[key]):
         print(row(f"{name}, {kind}", found[kind, name, "before"], found[kind, name, "after"]))

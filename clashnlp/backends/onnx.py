@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def weights_header(path: Path) -> tuple[dict[str, Any], int]:
 def weights_mark(path: Path) -> str:
     """What a graph that points into the file must carry: the digest of the weights and where they begin."""
     header, begin = weights_header(path)
-    return f"{header.get('__metadata__', {}).get('sha256')}+{begin}"
+    # Other tools write no digest. A graph in eight bits holds weights of its own, so the place alone would not do.
+    digest = header.get("__metadata__", {}).get("sha256") or sha256(path.read_bytes()).hexdigest()
+    return f"{digest}+{begin}"
 
 
 def find_graph(folder: Path, name: str) -> Path:

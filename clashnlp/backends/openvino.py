@@ -25,14 +25,14 @@ except ImportError as error:
 # Two halves of a batch on a core each are read faster than the whole on two: 31,900 tokens a second against 29,100 (bfloat16, two cores).
 # But in float32 OpenVINO 2026.4 then returned noise for 1 of 160 padded batches of 380 to 510 tokens (bfloat16: 0 of 640), so there
 # it is one (0 of 640).
-_STREAMS = {"float32": 1, "bfloat16": 2, "int8": 2}
+_STREAMS = {"f32": 1, "bf16": 2}
 # OpenVINO computes in bfloat16 by default where the CPU can, so the precision is always stated: of what the graph leaves open, and
-# in eight bits it leaves open what stands between the matrix products.
+# in eight bits it leaves open what stands between the matrix products (float32 on CPUs without bfloat16).
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 
 
 class OpenVinoBackend:
-    """Runs encoder.onnx in OpenVINO and relate.onnx in onnxruntime; see `clashnlp.backends.Backend`."""
+    """Runs the encoder's graph in OpenVINO and relate.onnx in onnxruntime; see `clashnlp.backends.Backend`."""
 
     def __init__(self, requests: list[Any], relate: OnnxRelate) -> None:
         self._requests = requests
@@ -54,15 +54,15 @@ class OpenVinoBackend:
         # With one thread, since more of them spin between their steps and take the cores from the encoder, which reads on meanwhile
         # (bfloat16, two cores: 50.3 reports a second; with two threads 48.4).
         relate = OnnxRelate(open_session(find_graph(folder, RELATE_FILE), config, threads=1))
-        streams = min(_STREAMS[precision], runtime.threads or os.cpu_count() or 1)
-        core = openvino.Core()
-        hint = _HINTS[precision]
-        if precision == "int8" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            hint = "f32"
-        options = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": str(streams)}
-        if runtime.threads is not None:
-            options["INFERENCE_NUM_THREADS"] = str(runtime.threads)
         try:
+            core = openvino.Core()
+            hint = _HINTS[precision]
+            if precision == "int8" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+                hint = "f32"
+            streams = min(_STREAMS[hint], runtime.threads or os.cpu_count() or 1)
+            options = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": str(streams)}
+            if runtime.threads is not None:
+                options["INFERENCE_NUM_THREADS"] = str(runtime.threads)
             graph = core.read_model(path)
             model = core.compile_model(graph, "CPU", options)
         except RuntimeError as error:

@@ -18,7 +18,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command = commands.add_parser("export", help="write the graphs for onnxruntime and OpenVINO into a model folder")
     command.add_argument("model", type=Path)
     text = "write encoder.int8.onnx as well, fitted on some hundred reports of the kind to be read: faster and less exact"
-    command.add_argument("--int8", type=name, nargs="+", metavar="REPORTS", help=text)
+    command.add_argument("--int8", type=name, nargs="+", metavar="REPORTS", help=f"{text} (behind MODEL)")
+    command.add_argument("--text-column", default="text", help="column or key that holds these reports (default: text)")
     add_input_format(command, text="read every file of --int8 as this format (default: as they look)")
     command.set_defaults(run=run)
 
@@ -30,16 +31,19 @@ def run(options: argparse.Namespace) -> int:
     folder = store.find_model(options.model)
     with needs_train_extra():
         from clashnlp.training.export import export_int8, export_onnx
-        from clashnlp.training.quantise import SAMPLE
+        from clashnlp.training.quantise import SAMPLE, load_nncf
+    if options.int8:
+        load_nncf()
     problems = Problems()
     reports: list[Document] = []
     for source in options.int8 or ():
-        # What is marked in a file does not matter here, and need not be right; in folders it shows which files are exports of a tool.
-        reports += read_documents(source, format=options.input_format, annotated=Path(source).is_dir(), on_error=problems)
+        found = read_documents(source, format=options.input_format, text_column=options.text_column, annotated=False, on_error=problems)
+        reports += (report for report in found if report.text.strip())
     export_onnx(folder)
     print(f"wrote encoder.onnx and relate.onnx into {folder}")
     if options.int8:
         export_int8(folder, reports)
         used = f"{min(len(reports), SAMPLE)} of {len(reports)} reports"
-        print(f"wrote encoder.int8.onnx, fitted on {used}; see what it costs: clashnlp evaluate --precision int8")
+        print(f"wrote encoder.int8.onnx, fitted on {used}; see what it costs:")
+        print(f"  clashnlp evaluate --model {options.model} --backend onnx --precision int8 --data ANNOTATED")
     return INCOMPLETE if problems.count else DONE

@@ -50,7 +50,8 @@ def run_job(options: argparse.Namespace) -> int:
         max_characters=options.max_characters,
     )
     _settle(options)
-    files = model_digest(store.find_model(options.model, revision=options.revision))
+    folder = store.find_model(options.model, revision=options.revision)
+    files = model_digest(folder, backend=options.backend, precision=options.precision)
     model = {"files": files, "backend": options.backend, "device": options.device, "precision": options.precision}
     with Job(options.output_dir, options.inputs, settings, model=model, resume=options.resume) as job:
         if job.result is None:

@@ -100,7 +100,8 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", help="model folder or Hub id (default: the embedded model)")
     command.add_argument("--revision", help="branch, tag or commit of a model on the Hub")
     command.add_argument("--backend", choices=("auto", *NAMES), default="auto", help="auto: torch if there is a GPU, else onnx")
-    command.add_argument("--precision", choices=PRECISIONS, help="of the encoder (default: float32 on a CPU, bfloat16 on a GPU)")
+    precision = "of the encoder (default: float32 on a CPU, bfloat16 on a GPU); bfloat16 needs openvino or torch, int8 openvino or onnx"
+    command.add_argument("--precision", choices=PRECISIONS, help=precision)
     command.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     command.add_argument("--batch-tokens", type=positive, default=BATCH_TOKENS, help=f"tokens read at once (default: {BATCH_TOKENS})")
     command.add_argument("--threads", type=positive, help="CPU threads (default: all)")
@@ -116,7 +117,7 @@ def choose_backend(options: argparse.Namespace) -> str:
     if options.backend != "auto":
         return str(options.backend)
     gpu = options.device.startswith("cuda") or (options.device == "auto" and has_gpu())
-    return "torch" if gpu and find_spec("torch") else "onnx"
+    return "torch" if gpu and find_spec("torch") and options.precision != "int8" else "onnx"
 
 
 def load_model(options: argparse.Namespace) -> ClashModel:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from clashnlp import __version__, store
+from clashnlp.backends.onnx import GRAPHS, RELATE_FILE
 from clashnlp.errors import DataError
 from clashnlp.formats.storage import written_whole
 from clashnlp.jobs.duplicates import Duplicates, find_duplicates
@@ -21,9 +22,12 @@ from clashnlp.jobs.shard import Outcome, Shard
 MANIFEST, JOURNAL, IDS = "job.json", "job.journal", "job.ids"
 
 
-def model_digest(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file that a model's predictions depend on."""
-    return {name: file_digest(folder / name) for name in store.MODEL_FILES if (folder / name).is_file()}
+def model_digest(folder: Path, *, backend: str, precision: str | None) -> dict[str, str]:
+    """The SHA-256 of each file that the predictions of that backend in that precision depend on."""
+    names = [store.CONFIG_FILE, store.TOKENIZER_FILE, store.WEIGHTS_FILE]
+    if backend != "torch":
+        names += [GRAPHS[precision or "float32"], RELATE_FILE]
+    return {name: file_digest(folder / name) for name in names if (folder / name).is_file()}
 
 
 class Job:

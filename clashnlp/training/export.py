@@ -1,4 +1,4 @@
-"""How does a trained network reach onnxruntime? Two graphs, whose large tensors stay in the safetensors file beside them."""
+"""How does a trained network reach onnxruntime and OpenVINO? As graphs whose large tensors stay in the safetensors file beside them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def export_onnx(folder: Path) -> None:
     Args:
         folder: a model folder with config.json and model.safetensors.
     """
+    mark = weights_mark(folder / WEIGHTS_FILE)
     network = load_network(folder, ModelConfig.load(folder / CONFIG_FILE)).eval()
     for graph, name in ((_export_encoder(network), ENCODER_FILE), (_export_relate(network), RELATE_FILE)):
-        _save(graph, network, folder / name)
+        _save(graph, network, folder / name, mark)
 
 
 def export_int8(folder: Path, reports: Iterable[Document]) -> None:
@@ -46,18 +47,19 @@ def export_int8(folder: Path, reports: Iterable[Document]) -> None:
         reports: some hundred reports of the kind to be read; their annotations are not looked at.
 
     Raises:
-        DataError: there are no reports.
+        DataError: there are no reports that hold text.
         MissingDependencyError: NNCF is not installed.
     """
+    batches = batches_of(folder, reports)
+    # Read first: should the weights be replaced meanwhile, the graph is refused beside the new ones.
+    mark = weights_mark(folder / WEIGHTS_FILE)
     network = load_network(folder, ModelConfig.load(folder / CONFIG_FILE)).eval()
-    graph = quantise(_export_encoder(network), batches_of(folder, reports))
-    _save(graph, network, folder / INT8_FILE)
+    _save(quantise(_export_encoder(network), batches), network, folder / INT8_FILE, mark)
 
 
-def _save(graph: onnx.ModelProto, network: ClashNetwork, path: Path) -> None:
-    weights = path.with_name(WEIGHTS_FILE)
-    _share_weights(graph, network, weights)
-    graph.metadata_props.add(key="weights", value=weights_mark(weights))
+def _save(graph: onnx.ModelProto, network: ClashNetwork, path: Path, mark: str) -> None:
+    _share_weights(graph, network, path.with_name(WEIGHTS_FILE))
+    graph.metadata_props.add(key="weights", value=mark)
     onnx.save(graph, path)
 
 
