@@ -46,7 +46,7 @@ def test_every_document_keeps_the_rule(corpus, rule):
 
 @pytest.mark.parametrize("name", ["CHANGELOG.md", "training/README.md", "training/card_template.md"])
 def test_its_size_is_told_rightly(corpus, name):
-    assert f"{len(corpus)} reports" in (ROOT / name).read_text(encoding="utf-8")
+    assert f"{len(corpus):,} reports" in (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_nothing_of_it_is_held_out(corpus):
