@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ from clashnlp.tokens import Tokenizer, Tokens
 from clashnlp.types import Analysis, Document, Relation, Span
 from clashnlp.windows import make_windows, stitch
 
+# The force and its men are one: Houthi and Houthis, الحوثي and الحوثيون.
+_PLURAL = re.compile(r"(?<=\w{4})(?:s|ون|ين|ین)$")
 BATCH_TOKENS = 2048
 # Documents are read ahead up to this many batches, so that windows of similar length find each other.
 _READ_AHEAD = 16
@@ -250,7 +253,7 @@ class ClashModel:
             )
             document, ends = one.document, those.pairs
             predicted = self._spans(document.text, one.tokens, these, attributes)
-            names = [fold(span.text) for span in predicted]
+            names = [_PLURAL.sub("", fold(span.text)) for span in predicted]
             yield Analysis(
                 text=document.text,
                 id=document.id,

@@ -72,9 +72,23 @@ def test_the_model_reads_reports_that_it_was_not_trained_on(model):
     assert metrics["relations"]["f1"] > 0.35
 
 
+def test_a_force_does_not_fight_its_own_men(model):
+    text = (ROOT / "examples" / "taiz_en.txt").read_text(encoding="utf-8")
+    clashes = [(one.head.text, one.tail.text) for one in model.predict(text).relations if one.label == "CLASHED_WITH"]
+    assert not [pair for pair in clashes if {name.removesuffix("s") for name in pair} == {"Houthi"}]
+
+
+def test_eight_bits_cost_little(model, corpus):
+    documents = corpus[::12]
+    narrow = ClashModel.from_pretrained(precision="int8")
+    metrics = evaluate(list(model.predict_many(documents)), list(narrow.predict_many(documents)), CLASH)
+    assert metrics["spans"]["f1"] > 0.93
+    assert metrics["relations"]["f1"] > 0.85
+
+
 def test_the_model_is_whole_and_says_nothing_of_the_machine_that_made_it():
     files = {path.name: path.stat().st_size for path in EMBEDDED.iterdir()}
-    assert {"config.json", "tokenizer.json", "model.safetensors", "encoder.onnx", "relate.onnx"} <= set(files)
+    assert {"config.json", "tokenizer.json", "model.safetensors", "encoder.onnx", "encoder.int8.onnx", "relate.onnx"} <= set(files)
     assert sum(files.values()) < 64e6
-    for name in ("config.json", "encoder.onnx", "relate.onnx"):
+    for name in ("config.json", "encoder.onnx", "encoder.int8.onnx", "relate.onnx"):
         assert not re.search(rb"/(?:home|root|tmp|opt|mnt|Users)/", (EMBEDDED / name).read_bytes())
