@@ -34,9 +34,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def restore(folder):
+def restore(folder, *options):
     files = ("--annotations", folder / "en.jsonl", "--text", folder, "--output", folder / "out.jsonl", "--held-out", folder / "held.jsonl")
-    command = [sys.executable, ROOT / "training" / "restore.py", *files]
+    command = [sys.executable, ROOT / "training" / "restore.py", *files, *options]
     return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
@@ -65,6 +65,15 @@ def test_restores_a_later_part_of_a_document(folder):
     assert (document.text, document.spans[0].text) == (part, "Nine soldiers")
 
 
+def test_restores_only_what_was_read_often_enough(folder):
+    row = json.loads((folder / "en.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    rows = [row, {**row, "id": "en-p2", "readings": 2}]
+    (folder / "en.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    assert "2 annotated documents" in restore(folder).stdout
+    assert "1 annotated documents" in restore(folder, "--readings", "2").stdout
+    assert [document.id for document in read_documents(folder / "out.jsonl")] == ["en-p2"]
+
+
 @pytest.mark.parametrize("path", ANNOTATIONS, ids=lambda path: path.stem)
 def test_annotations_follow_the_schema(path):
     signatures = {relation.label: relation.signatures for relation in CLASH.relations}
@@ -72,6 +81,7 @@ def test_annotations_follow_the_schema(path):
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         assert row["id"] not in ids and row["lang"] == path.stem
+        assert row.get("readings", 1) in (1, 2)
         ids.add(row["id"])
         labels = {span[0]: span[3] for span in row["spans"]}
         places = {span[0]: (span[1], span[2]) for span in row["spans"]}

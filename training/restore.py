@@ -1,11 +1,11 @@
 """Puts the annotations of training/annotations back onto their texts, which belong to their publishers and are not in this repository.
 
-    python training/restore.py --annotations training/annotations/*.jsonl --text DIR --output train.jsonl --held-out held_out.jsonl
+    python training/restore.py --annotations training/annotations/*.jsonl --text DIR --output train.jsonl --held-out held_out.jsonl [--readings 2]
 
 DIR holds the files of raw news that the annotations name. A line of an annotation file names one, the number of the document in it
 (documents are separated by an empty line), from which character on (the first, if it does not say) and how many were annotated, and the
-SHA-256 digest of these; then spans as id, start, end, label and outcome, and relations as head, tail and label. A document whose text is
-another than the one annotated is reported and left out. About one document in fifteen, chosen by a checksum of its id, goes to the
+SHA-256 digest of these; then spans as id, start, end, label and outcome, and relations as head, tail and label; and how often the document was read
+(once, if it does not say). A document whose text is another than the one annotated is reported and left out. About one document in fifteen, chosen by a checksum of its id, goes to the
 held-out file: to measure on, not to train on.
 """
 
@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--text", type=Path, required=True, help="folder of the files of raw news")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
+    parser.add_argument("--readings", type=int, default=1, help="only documents that were read at least that often")
     args = parser.parse_args()
     texts: dict[str, list[str]] = {}
     counts = [0, 0]
@@ -63,6 +64,8 @@ def main() -> None:
         for path in args.annotations:
             for line in path.read_text(encoding="utf-8").splitlines():
                 row = json.loads(line)
+                if row.get("readings", 1) < args.readings:
+                    continue
                 if row["file"] not in texts:
                     texts[row["file"]] = read_texts(args.text / row["file"])
                 try:
