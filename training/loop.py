@@ -1,12 +1,12 @@
-"""Shows the review loop: what the embedded model gains from the documents that one sitting corrects, and what it forgets meanwhile.
+"""Shows the review loop: what a model gains from the documents that one sitting corrects, and what it forgets meanwhile.
 
     python training/loop.py --work DIR [--old training/corpus] [--reports dev.jsonl]
     python training/loop.py --work DIR --documents mine.jsonl --folds 5 --learning-rate 5e-5 --epochs 4
 
 `training/posts.inline` stands for a user's own reports, unless `--documents` names others. Cross-validated: each fold of them is measured
 on after training on the others (of three folds, 48 posts), every fifth of which is the `--dev` of `clashnlp train`. The held-out fold has
-no part in training or choosing. `--old`, `--epochs` and so on are those of `clashnlp train`; `--reports` are documents of the kind that the
-embedded model was trained on, to see what is forgotten: each is read after every training, and is one document all the same.
+no part in training or choosing. `--init`, `--old`, `--epochs` and so on are those of `clashnlp train`; `--reports` are documents of the
+kind that the model was trained on, to see what is forgotten: each is read after every training, and is one document all the same.
 """
 
 import argparse
@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--documents", nargs="+", default=[POSTS], help="annotated files of the user's (default: the posts)")
+    parser.add_argument("--init", help="the model that is retrained (default: the embedded one)")
     parser.add_argument("--folds", type=int, choices=range(2, 21), default=3, metavar="N", help="from 2 to 20 (default: 3)")
     for name in ("epochs", "learning_rate", "relation_weight", "attribute_weight"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=argparse.SUPPRESS)
@@ -73,7 +74,7 @@ def main() -> None:
     chosen = {field.name: getattr(args, field.name) for field in fields(TrainOptions) if hasattr(args, field.name)}
     folds = parts([document for file in args.documents for document in read_documents(file)], args.folds)
     reports = list(read_documents(args.reports)) if args.reports else []
-    embedded = ClashModel.from_pretrained()
+    begin = ClashModel.from_pretrained(args.init)
     found: dict[tuple[str, str, str], Counts] = defaultdict(list)
     minutes = []
     for at, held_out in enumerate(folds):
@@ -91,7 +92,7 @@ def main() -> None:
         )
         minutes.append(f"{(time.monotonic() - begun) / 60:.1f} ({(time.process_time() - busy) / 60:.1f} of a core)")
         trained = ClashModel.from_pretrained(folder / "model")
-        for when, model in (("before", embedded), ("after", trained)):
+        for when, model in (("before", begin), ("after", trained)):
             for name, values in counts(model, held_out).items():
                 found["held out", name, when] += values
             for name, values in counts(model, reports).items():
