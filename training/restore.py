@@ -1,12 +1,12 @@
 """Puts the annotations of training/annotations back onto their texts, which belong to their publishers and are not in this repository.
 
-    python training/restore.py --annotations training/annotations/*.jsonl --text DIR --output train.jsonl --held-out held_out.jsonl [--readings 2]
+    python training/restore.py --annotations training/annotations/*.jsonl --text DIR --output train.jsonl --held-out held_out.jsonl
 
 DIR holds the files of raw news that the annotations name. A line of an annotation file names one, the number of the document in it
 (documents are separated by an empty line), from which character on (the first, if it does not say) and how many were annotated, and the
-SHA-256 digest of these; then spans as id, start, end, label and outcome, and relations as head, tail and label; and how often the document was read
-(once, if it does not say). A document whose text is another than the one annotated is reported and left out. About one document in fifteen, chosen by a checksum of its id, goes to the
-held-out file: to measure on, not to train on.
+SHA-256 digest of these; how often the document was read, if more than once (`--readings 2` leaves the others out); then spans as id, start,
+end, label and outcome, and relations as head, tail and label. A document whose text is another than the one annotated is reported and left
+out. About one document in fifteen, chosen by a checksum of its id, goes to the held-out file: to measure on, not to train on.
 """
 
 import argparse
