@@ -59,12 +59,13 @@ def main() -> None:
     args = parser.parse_args()
     texts: dict[str, list[str]] = {}
     counts = [0, 0]
-    lost = 0
+    lost = passed = 0
     with args.output.open("w", encoding="utf-8") as train, args.held_out.open("w", encoding="utf-8") as held_out:
         for path in args.annotations:
             for line in path.read_text(encoding="utf-8").splitlines():
                 row = json.loads(line)
                 if row.get("readings", 1) < args.readings:
+                    passed += 1
                     continue
                 if row["file"] not in texts:
                     texts[row["file"]] = read_texts(args.text / row["file"])
@@ -77,7 +78,7 @@ def main() -> None:
                 held = zlib.crc32(row["id"].encode()) % HELD_OUT == 0
                 counts[held] += 1
                 (held_out if held else train).write(json.dumps(document.to_dict(), ensure_ascii=False) + "\n")
-    print(f"{counts[0]} annotated documents in {args.output}, {counts[1]} in {args.held_out}; {lost} left out")
+    print(f"{counts[0]} annotated documents in {args.output}, {counts[1]} in {args.held_out}; {lost} left out, {passed} read too seldom")
 
 
 if __name__ == "__main__":
