@@ -63,7 +63,7 @@ def raw_tokenizers(corpus: list[Document]) -> dict[str, tokenizers.Tokenizer]:
     return {kind: build_tokenizer(kind, texts) for kind in KINDS}
 
 
-def build_encoder(kind: str, tokenizer: tokenizers.Tokenizer, folder: Path) -> Path:
+def build_encoder(kind: str, tokenizer: tokenizers.Tokenizer, folder: Path, *, positions: int = 128) -> Path:
     """A folder with a tiny encoder of the architecture that goes with the tokenizer, as transformers saves one."""
     import torch
     from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel, XLMRobertaConfig, XLMRobertaModel
@@ -75,7 +75,7 @@ def build_encoder(kind: str, tokenizer: tokenizers.Tokenizer, folder: Path) -> P
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "intermediate_size": 96,
-        "max_position_embeddings": 128,
+        "max_position_embeddings": positions,
     }
     if kind == "wordpiece":
         model = BertModel(BertConfig(**sizes, pad_token_id=0))

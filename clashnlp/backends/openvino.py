@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,11 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 class OpenVinoBackend:
     """Runs the encoder's graph in OpenVINO and relate.onnx in onnxruntime; see `clashnlp.backends.Backend`."""
 
-    def __init__(self, requests: list[Any], relate: OnnxRelate) -> None:
+    def __init__(self, requests: list[Any], relate: OnnxRelate, encoder: Mapping[str, Any]) -> None:
         self._requests = requests
+        # RoBERTa and its kin give padding a position of its own, so it has to be the token that they know as padding.
+        self._padding = int(encoder.get("pad_token_id") or 0)
+        self._longest = encoder.get("max_position_embeddings")
         # A request computes one thing at a time, and streams that are read in turns, or in several threads, share them.
         self._lock = threading.Lock()
         self.relate = relate.relate
@@ -71,13 +75,14 @@ class OpenVinoBackend:
         except RuntimeError as error:
             raise ModelError(f"{path}: OpenVINO {openvino.__version__} cannot read it ({error})") from None
         check_graph(path, _mark(graph), {output.any_name: _width(output) for output in graph.outputs}, config)
-        return cls([model.create_infer_request() for _ in range(streams)], relate)
+        return cls([model.create_infer_request() for _ in range(streams)], relate, config.encoder)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See `clashnlp.backends.Backend.encode`."""
         width = ids.shape[1]
-        padding = ((0, 0), (0, -width % _STEP))
-        ids, mask = np.pad(ids, padding), np.pad(mask, padding)
+        wanted = width + -width % _STEP
+        padding = ((0, 0), (0, (wanted if self._longest is None else min(wanted, self._longest)) - width))
+        ids, mask = np.pad(ids, padding, constant_values=self._padding), np.pad(mask, padding)
         size = -(-len(ids) // len(self._requests))
         running = []
         with self._lock:
