@@ -63,7 +63,7 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions:
-    """How to train. Most defaults are customary values; training/README.md tells which were compared, and how they fared.
+    """How to train. Most defaults are customary values; training/EXPERIMENTS.md tells which were compared, and how they fared.
 
     Attributes:
         init: a clashnlp model (None: the embedded one) or a transformers encoder, as a folder or a Hub id.
