@@ -52,7 +52,7 @@ def main() -> None:
     tokenizer = Tokenizer.load(args.models[0] / TOKENIZER_FILE)
     documents = list(read_documents(args.dev))
     config = calibrate(ClashModel(config, tokenizer, TorchBackend(network, torch.device("cpu"))), documents)
-    facts = {**config.training, "averaged": len(args.models)}
+    facts = {**config.training, "averaged": len(set(args.models))}  # One may be named twice, to count twice.
     save_model(args.output, network, tokenizer, config.replace(training=facts))
     model = ClashModel.from_pretrained(args.output)
     print(summary(evaluate(documents, list(model.predict_many(documents)), config.schema)))
