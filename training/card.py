@@ -73,7 +73,7 @@ def card(config: dict[str, Any], metrics: dict[str, Any], plot_name: str) -> str
         documents=training["documents"],
         epochs=training["epochs"],
         runs=len(runs),
-        averaged=f" The released weights are the mean of those of {averaged} models." if (averaged := training.get("averaged")) else "",
+        averaged=f" The released weights are a mean of those of {averaged} models." if (averaged := training.get("averaged")) else "",
         minutes=round(seconds / 60),
         energy=f"{seconds / 3600 * 2 * WATTS / 1000:.2f}",
         watts=WATTS,
