@@ -14,6 +14,7 @@ from conftest import CORPUS, ROOT
 from tokenizers import Tokenizer
 
 from clashnlp.config import ModelConfig
+from clashnlp.formats import jsonl, read_documents
 from clashnlp.network import load_network
 from clashnlp.schema import CLASH
 from clashnlp.training.start import start
@@ -166,6 +167,47 @@ def test_the_loop_holds_a_third_out_and_compares_in_pairs(corpus):
     before, after = [(1, 2, 2), (0, 2, 4)] * 20, [(2, 2, 2), (1, 2, 4)] * 20
     assert loop.row("x", before, before) == "| x | 0.200 | 0.200 | +0.000 | +0.000 to +0.000 |"
     assert loop.row("x", before, after).startswith("| x | 0.200 | 0.600 | +0.400 | +0.3")
+
+
+def table_of(printed: str) -> list[str]:
+    """The rows with a figure."""
+    return [line for line in printed.splitlines() if line.startswith("| ") and " to " in line]
+
+
+def test_cross_validation_goes_on_where_it_stopped_and_refuses_other_options(untrained, corpus, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "training")
+    crossvalidate = script("crossvalidate")
+    for name, documents in (("data", corpus[:6]), ("dev", corpus[6:8])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(map(jsonl.write, documents)), encoding="utf-8")
+    command = ["--work", tmp_path / "work", "--data", tmp_path / "data.jsonl", "--dev", tmp_path / "dev.jsonl", "--folds", 2]
+    command += ["--init", untrained["wordpiece"], "--shared", "epochs=1", "--setting", "plain", "hidden=0", "changed=0"]
+    command += ["--setting", "fast", "learning_rate=0.01"]
+
+    def table() -> list[list[str]]:
+        monkeypatch.setattr(sys, "argv", ["crossvalidate.py", *map(str, command)])
+        crossvalidate.main()
+        return [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " to " in line]
+
+    rows = table()
+    assert [row[0] for row in rows] == [
+        f"| {name}, {kind}" for name in ("plain", "fast", "mean of these") for kind in ("spans", "relations")
+    ]
+    assert all(row[3:] == ["+0.000", "+0.000 to +0.000 |"] for row in rows[:2])
+    files = sorted((tmp_path / "work").glob("*/*/counts.json"))
+    runs = [json.loads(file.read_text()) for file in files]
+    ids = [id for run in runs[:2] for id in run["of"]["ids"]]
+    assert len(files) == 4 and sorted(ids) == sorted(document.id for document in corpus[:6])  # Each document is held out once.
+    for file, one in zip(files, runs, strict=True):
+        assert not set(one["of"]["ids"]) & {document.id for document in read_documents(file.with_name("train.jsonl"))}
+    changed = {**runs[2], "counts": {"spans": [[1, 1, 1]] * len(runs[2]["of"]["ids"]), "relations": runs[2]["counts"]["relations"]}}
+    files[2].write_text(json.dumps(changed))
+    again = table()
+    assert again[0][2] != rows[0][2] and again[2][2] == rows[2][2]  # It was read, not made again.
+    command[command.index("epochs=1")] = "epochs=2"
+    with pytest.raises(SystemExit, match="is of other options or documents"):
+        table()
+    with pytest.raises(SystemExit, match="'hidden=few' is no option; write one of epochs,"):
+        crossvalidate.options_of(["hidden=few"])
 
 
 def test_embeddings_of_another_vocabulary_are_carried_over(encoders, corpus, tmp_path):
