@@ -11,13 +11,12 @@ from conftest import CORPUS, KINDS
 from huggingface_hub import ModelCard
 
 from clashnlp import CLASH, ClashModel, DataError, Document, ModelConfig, ModelError, Relation, Schema, Span
-from clashnlp.config import RELATION_THRESHOLD
 from clashnlp.evaluate import evaluate
 from clashnlp.formats import inline, jsonl, read_documents
 from clashnlp.network import load_network
 from clashnlp.spans import TAGS
 from clashnlp.tokens import Tokenizer
-from clashnlp.training.calibrate import _best_threshold, _heat, _log_loss, calibrate
+from clashnlp.training.calibrate import _best_threshold, _half_of_best, _heat, _log_loss, calibrate
 from clashnlp.training.data import MAX_WORDS, make_examples, read_annotated
 from clashnlp.training.loss import Collator, JointLoss
 from clashnlp.training.start import start
@@ -294,7 +293,23 @@ def test_best_threshold_of_a_known_curve():
     scores = np.repeat([0.9, 0.4, 0.35], [30, 20, 60])
     right = np.repeat([True, True, False], [30, 20, 60])
     assert 0.35 < _best_threshold(scores, right, 60) <= 0.4
-    assert _best_threshold(scores[:5], right[:5], 5) == RELATION_THRESHOLD
+    assert _best_threshold(scores[:5], right[:5], 5) == 0
+    # Best without the last sixty: 50 of 50 are right, of 60 annotated.
+    assert _half_of_best(scores, right, 60) == round(50 / 110, 3)
+    assert _half_of_best(scores[:0], right[:0], 60) == 0
+
+
+def test_half_of_the_best_f1_is_the_best_threshold_of_probabilities():
+    random = np.random.default_rng(0)
+    scores = random.beta(0.5, 1.5, 200_000)
+    right = random.random(len(scores)) < scores
+
+    def f1(threshold: float) -> float:
+        kept = scores >= threshold
+        return float(2 * (right & kept).sum() / (kept.sum() + right.sum()))
+
+    half = _half_of_best(scores, right, int(right.sum()))
+    assert all(f1(half) >= f1(other) for other in (half - 0.1, half - 0.05, half + 0.05, half + 0.1))
 
 
 def test_temperature_of_perfectly_calibrated_scores_is_one():

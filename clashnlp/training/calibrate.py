@@ -19,7 +19,7 @@ _LEAST_GOLD, _LEAST_TO_CHANGE = 20, 100
 
 
 def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
-    """The model's configuration with fitted temperatures, and the thresholds of the highest F1: one for all spans, and one a relation.
+    """The model's configuration with fitted temperatures, and two thresholds for the highest F1: one of all spans, one of all relations.
 
     A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
     spans that are returned, and of all pairs of these that the schema allows. Where the model was calibrated before, that is kept as far as
@@ -46,7 +46,7 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     gold_count = sum(map(len, keys.gold_spans))
     # Expected F1 is highest where spans less sure than half of it are left out (Lipton et al. 2014, "Optimal thresholding of classifiers
     # to maximize F1 measure"), so never more than 0.5.
-    threshold = _best_threshold(trials[best][0], trials[best][1] > 0, gold_count, default=0.0, most=0.5)
+    threshold = _best_threshold(trials[best][0], trials[best][1] > 0, gold_count)
     config = config.replace(tag_temperature=_TEMPERATURES[best], span_thresholds=dict.fromkeys(schema.labels, threshold))
     if not schema.relations:
         return config
@@ -54,23 +54,19 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     # One decoding that keeps every pair gives every logit.
     every = model.with_config(config.replace(relation_temperature=1.0, relation_thresholds=_all(config, 0.0)))
     keys = scored_keys(documents, found := [every.decode(reading) for reading in readings], schema)
-    by_label: dict[str, list[tuple[float, float, bool]]] = {relation.label: [] for relation in schema.relations}
+    pairs: list[tuple[float, float, bool]] = []
     for document, gold, known in zip(found, keys.gold_relations, keys.relations, strict=True):
         for relation in document.relations:
             ends = (span_key(relation.head), span_key(relation.tail))
             if (*ends, relation.label) in known:
                 both = (relation.head.score or 0.0) * (relation.tail.score or 0.0)
-                by_label[relation.label].append((relation.score or 0.0, both, (*ends, relation.label) in gold))
-    scores, both, right = _columns([pair for pairs in by_label.values() for pair in pairs], width=3)
+                pairs.append((relation.score or 0.0, both, (*ends, relation.label) in gold))
+    scores, both, right = _columns(pairs, width=3)
     losses = [_log_loss(_heat(scores, both, temperature), right > 0) for temperature in _TEMPERATURES]
     temperature = _TEMPERATURES[int(np.argmin(losses))]
-    thresholds = {}
-    for label, pairs in by_label.items():
-        scores, both, right = _columns(pairs, width=3)
-        gold_count = sum(key[-1] == label for keys_of in keys.gold_relations for key in keys_of)
-        thresholds[label] = earlier.get(label, RELATION_THRESHOLD)
-        if gold_count >= least:
-            thresholds[label] = _best_threshold(_heat(scores, both, temperature), right > 0, gold_count)
+    thresholds = {relation.label: earlier.get(relation.label, RELATION_THRESHOLD) for relation in schema.relations}
+    if (gold_count := sum(map(len, keys.gold_relations))) >= least:
+        thresholds = _all(config, _half_of_best(_heat(scores, both, temperature), right > 0, gold_count))
     return config.replace(relation_temperature=temperature, relation_thresholds=thresholds)
 
 
@@ -95,17 +91,28 @@ def _log_loss(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(right, clipped, 1 - clipped)).mean()) if len(scores) else 0.0
 
 
-def _best_threshold(
-    scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int, *, default: float = RELATION_THRESHOLD, most: float = 0.8
-) -> float:
-    """The threshold of the highest F1, halfway between neighbouring scores; the default where there is too little to choose by."""
+def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int) -> float:
+    """The threshold of the highest F1, halfway between neighbouring scores, from 0.1 to 0.5; 0 where there is too little to choose by."""
     if gold < _LEAST_GOLD or not len(scores):
-        return default
-    order = np.argsort(-scores, kind="stable")
-    scores = scores[order]
-    f1 = 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + gold)
+        return 0.0
+    scores, f1 = _f1_curve(scores, right, gold)
     # A mean over a few neighbours, since the peak of so short a curve is chance.
     smooth = np.convolve(np.pad(f1, 3, mode="edge"), np.full(7, 1 / 7), mode="valid")
     best = int(np.argmax(smooth))
     following = scores[best + 1] if best + 1 < len(scores) else 0.0
-    return round(float(np.clip((scores[best] + following) / 2, 0.1, most)), 3)
+    return round(float(np.clip((scores[best] + following) / 2, 0.1, 0.5)), 3)
+
+
+def _half_of_best(scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int) -> float:
+    """Half of the highest F1 that a threshold brings: what the best threshold is for probabilities (Lipton et al. 2014).
+
+    F1 is so flat about its peak that the peak itself is chance, and more so for each label by itself: training/EXPERIMENTS.md has both.
+    """
+    _, f1 = _f1_curve(scores, right, gold)
+    return round(float(f1.max(initial=0.0)) / 2, 3)
+
+
+def _f1_curve(scores: NDArray[np.float64], right: NDArray[np.bool_], gold: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The scores from the highest on, and the F1 of what is at least as sure as each, of `gold` annotations."""
+    order = np.argsort(-scores, kind="stable")
+    return scores[order], 2 * np.cumsum(right[order]) / (np.arange(1, len(scores) + 1) + gold)
