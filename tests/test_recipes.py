@@ -169,11 +169,6 @@ def test_the_loop_holds_a_third_out_and_compares_in_pairs(corpus):
     assert loop.row("x", before, after).startswith("| x | 0.200 | 0.600 | +0.400 | +0.3")
 
 
-def table_of(printed: str) -> list[str]:
-    """The rows with a figure."""
-    return [line for line in printed.splitlines() if line.startswith("| ") and " to " in line]
-
-
 def test_cross_validation_goes_on_where_it_stopped_and_refuses_other_options(untrained, corpus, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(ROOT / "training")
     crossvalidate = script("crossvalidate")

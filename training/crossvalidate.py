@@ -1,6 +1,6 @@
-"""Compares ways of training by cross-validation, so that a choice does not hang on a few development reports.
+r"""Compares ways of training by cross-validation, so that a choice does not hang on a few development reports.
 
-    python training/crossvalidate.py --work DIR --data train.jsonl dev.jsonl --init MODEL --dev other.jsonl --shared epochs=2
+    python training/crossvalidate.py --work DIR --data train.jsonl dev.jsonl --init MODEL --dev other.jsonl --shared epochs=2 \
         --setting "as released" hidden=0.02 changed=0.25 --setting "more changes" hidden=0.1 changed=0.5
 
 The documents of `--data` are dealt into folds of like languages, spans and relations; near repetitions stay together. For each setting and
@@ -9,11 +9,13 @@ documents, and passes, temperatures and thresholds are chosen by `--dev`, which 
 that it had no part in. Options are those of TrainOptions. Last comes, for free, the mean of all settings' weights in each fold, with the
 temperatures and thresholds of the first.
 
-The table's intervals are of the difference to the first setting, over documents drawn with replacement. Results stand in DIR, a file for
+The table's intervals are of the difference to the first setting, over documents drawn with replacement. They hold nothing of what another
+seed would change: give the same options again with another `seed` to see that. Results stand in DIR, a file for
 each run: a command that was cut off goes on where it stopped, and settings can be added later.
 """
 
 import argparse
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -56,7 +58,13 @@ def run(
 ) -> dict[str, Counts]:
     """What a model finds in the held-out documents that learned from the others; from the file of an earlier call, if there is one."""
     result = folder / "counts.json"
-    told = {"options": {name: str(value) for name, value in options.items()}, "ids": [document.id for document in held_out]}
+    texts = ["".join(map(jsonl.write, documents)) for documents in (learn, held_out)]
+    told = {
+        "options": {name: str(value) for name, value in options.items()},
+        "dev": [str(file) for file in dev],
+        "documents": [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts],
+        "ids": [document.id for document in held_out],
+    }
     if result.exists():
         known = json.loads(result.read_text(encoding="utf-8"))
         if known["of"] != told:
@@ -64,7 +72,7 @@ def run(
             raise SystemExit(f"{result} is of other options or documents ({options_before}); take another --work, or remove it")
         return dict(known["counts"])
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "train.jsonl").write_text("".join(map(jsonl.write, learn)), encoding="utf-8")
+    (folder / "train.jsonl").write_text(texts[0], encoding="utf-8")
     train(train_files=[folder / "train.jsonl"], dev_files=dev, output=folder / "model", options=TrainOptions(**options))
     found = counts(ClashModel.from_pretrained(folder / "model"), held_out)
     result.write_text(json.dumps({"of": told, "counts": found}), encoding="utf-8")

@@ -19,9 +19,9 @@ _LEAST_GOLD, _LEAST_TO_CHANGE = 20, 100
 
 
 def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
-    """The model's configuration with fitted temperatures, and two thresholds for the highest F1: one of all spans, one of all relations.
+    """The model's configuration with fitted temperatures and two thresholds, one of all spans and one of all relations.
 
-    A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
+    The spans' is that of the highest F1, the relations' half of their highest F1. A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
     spans that are returned, and of all pairs of these that the schema allows. Where the model was calibrated before, that is kept as far as
     the documents hold too little to do better.
     """
@@ -65,7 +65,7 @@ def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     losses = [_log_loss(_heat(scores, both, temperature), right > 0) for temperature in _TEMPERATURES]
     temperature = _TEMPERATURES[int(np.argmin(losses))]
     thresholds = {relation.label: earlier.get(relation.label, RELATION_THRESHOLD) for relation in schema.relations}
-    if (gold_count := sum(map(len, keys.gold_relations))) >= least:
+    if (gold_count := sum(map(len, keys.gold_relations))) >= least and right.any():  # Half of nothing would let every pair through.
         thresholds = _all(config, _half_of_best(_heat(scores, both, temperature), right > 0, gold_count))
     return config.replace(relation_temperature=temperature, relation_thresholds=thresholds)
 
