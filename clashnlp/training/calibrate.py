@@ -21,9 +21,9 @@ _LEAST_GOLD, _LEAST_TO_CHANGE = 20, 100
 def calibrate(model: ClashModel, documents: Sequence[Document]) -> ModelConfig:
     """The model's configuration with fitted temperatures and two thresholds, one of all spans and one of all relations.
 
-    The spans' is that of the highest F1, the relations' half of their highest F1. A temperature is the one under which the log loss of the scores, as probabilities of being right, is least (Guo et al. 2017): of the
-    spans that are returned, and of all pairs of these that the schema allows. Where the model was calibrated before, that is kept as far as
-    the documents hold too little to do better.
+    The spans' is that of the highest F1, the relations' half of their highest F1. A temperature is the one under which the log loss of the
+    scores, as probabilities of being right, is least (Guo et al. 2017): of the spans that are returned, and of all pairs of these that the
+    schema allows. Where the model was calibrated before, that is kept as far as the documents hold too little to do better.
     """
     config, schema = model.config, model.config.schema
     earlier, least = dict(config.relation_thresholds), _LEAST_TO_CHANGE if config.span_thresholds else _LEAST_GOLD
