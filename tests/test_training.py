@@ -11,6 +11,7 @@ from conftest import CORPUS, KINDS
 from huggingface_hub import ModelCard
 
 from clashnlp import CLASH, ClashModel, DataError, Document, ModelConfig, ModelError, Relation, Schema, Span
+from clashnlp.config import RELATION_THRESHOLD
 from clashnlp.evaluate import evaluate
 from clashnlp.formats import inline, jsonl, read_documents
 from clashnlp.network import load_network
@@ -112,6 +113,16 @@ def test_calibration_on_many_documents_outlives_a_few(people):
     assert fitted.tag_temperature != 1.23
     assert fitted.relation_thresholds == {"Live_In": 0.41}
     assert start(folder / "model", schema=None)[2] == model.config
+
+
+def test_a_model_that_finds_no_relation_keeps_its_threshold(people):
+    folder, _, _, _ = people
+    model = ClashModel.from_pretrained(folder / "model")
+    spans = (Span(0, 7, "PER", "nothing", "a"), Span(8, 12, "LOC", "here", "b"))
+    document = Document("nothing here", "d", "en", spans, (Relation(*spans, "Live_In"),))
+    # Half of the best F1 would be 0 here, and every pair would be related.
+    new = model.config.replace(span_thresholds={}, relation_thresholds={})
+    assert calibrate(model.with_config(new), [document] * 30).relation_thresholds == {"Live_In": RELATION_THRESHOLD}
 
 
 def test_old_documents_are_drawn_twice_as_many(people, tmp_path):

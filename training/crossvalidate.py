@@ -6,12 +6,12 @@ r"""Compares ways of training by cross-validation, so that a choice does not han
 The documents of `--data` are dealt into folds of like languages, spans and relations; near repetitions stay together. For each setting and
 fold, `clashnlp train` learns from the other folds, beginning with `--init`, and reads this one. `--init` must never have seen any of the
 documents, and passes, temperatures and thresholds are chosen by `--dev`, which lies outside the folds: so every document is read by models
-that it had no part in. Options are those of TrainOptions. Last comes, for free, the mean of all settings' weights in each fold, with the
+that it had no part in. Options are those of TrainOptions. Last comes the mean of all settings' weights in each fold, with the
 temperatures and thresholds of the first.
 
 The table's intervals are of the difference to the first setting, over documents drawn with replacement. They hold nothing of what another
-seed would change: give the same options again with another `seed` to see that. Results stand in DIR, a file for
-each run: a command that was cut off goes on where it stopped, and settings can be added later.
+seed would change: give the same options again with another `seed` to see that. Results stand in DIR, a file for each run: a command that
+was cut off goes on where it stopped, and settings can be added later.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", nargs="+", required=True, help="annotated files, dealt into folds")
-    parser.add_argument("--init", help="model or encoder that has seen none of them")
+    parser.add_argument("--init", required=True, help="model or encoder that has seen none of them; the embedded one has seen much")
     parser.add_argument("--dev", nargs="+", required=True, help="other annotated files, to choose passes and thresholds by")
     parser.add_argument("--folds", type=int, choices=range(2, 21), default=3, metavar="N", help="from 2 to 20 (default: 3)")
     parser.add_argument("--shared", nargs="*", default=[], metavar="NAME=VALUE", help="options of every setting")
